@@ -1,0 +1,5 @@
+"""`python -m gb10docs`."""
+
+from gb10docs.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""Checks on what a step printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from gb10docs.header import Checks, Expect
+from gb10docs.results import Check
+
+FINISH_REASONS = frozenset({"stop", "length"})
+_BLOCK = re.compile(
+    r"^finish_reason: (?P<finish>\S+)\s*\n^usage: prompt_tokens=(?P<prompt>\d+) completion_tokens=(?P<completion>\d+)[ \t]*$",
+    re.MULTILINE,
+)
+_LIMIT = re.compile(r"""["']?max_tokens["']?\s*[:=]\s*(\d+)""")
+
+
+def check(expect: Expect, stdout: str, body: str, *, real: bool) -> list[Check]:
+    """Every expectation of a step, held or not.
+
+    Args:
+        body: The snippet's text; the `chat` check reads its `max_tokens`.
+        real: No stand-in is involved, so `expect.real` counts too.
+    """
+    found = list(_checks(expect, stdout, body))
+    if real and expect.real:
+        found += _checks(expect.real, stdout, body)
+    return found
+
+
+def _checks(checks: Checks, stdout: str, body: str) -> Iterator[Check]:
+    for text in checks.contains:
+        held = text in stdout
+        yield Check(name=f"contains '{text}'", held=held, message="" if held else f"standard output {_shown(stdout)}")
+    for pattern in checks.matches:
+        held = re.search(pattern, stdout, re.MULTILINE) is not None
+        yield Check(name=f"matches '{pattern}'", held=held, message="" if held else f"standard output {_shown(stdout)}")
+    if checks.json_schema is not None:
+        message = _json(checks.json_schema, stdout)
+        yield Check(name="json", held=not message, message=message)
+    if checks.chat:
+        message = _chat(stdout, body)
+        yield Check(name="chat", held=not message, message=message)
+
+
+def _json(schema: dict[str, object], stdout: str) -> str:
+    import jsonschema
+
+    try:
+        jsonschema.validate(json.loads(stdout), schema)
+    except json.JSONDecodeError as error:
+        return f"standard output is no JSON: {error}"
+    except jsonschema.ValidationError as error:
+        return f"{error.json_path}: {error.message}"
+    return ""
+
+
+def _chat(stdout: str, body: str) -> str:
+    """What is wrong with sampled text, empty if nothing."""
+    start = 0
+    answers = 0
+    limit = max((int(number) for number in _LIMIT.findall(body)), default=None)
+    for block in _BLOCK.finditer(stdout):
+        wrong = _answer(stdout[start : block.start()], block, limit)
+        if wrong:
+            return f"answer {answers + 1}: {wrong}"
+        start = block.end()
+        answers += 1
+    return "" if answers else f"no 'finish_reason:' and 'usage:' lines; standard output {_shown(stdout)}"
+
+
+def _answer(text: str, block: re.Match[str], limit: int | None) -> str:
+    words = [line for line in text.splitlines() if line.strip() and not line.startswith("--- ")]
+    if not words:
+        return "the text is empty"
+    if block["finish"] not in FINISH_REASONS:
+        return f"finish_reason is '{block['finish']}', not one of {', '.join(sorted(FINISH_REASONS))}"
+    if text.count("<think>") > text.count("</think>"):
+        return "a think block is cut off before the answer: switch thinking off, or allow more tokens"
+    if int(block["completion"]) == 0 or int(block["prompt"]) == 0:
+        return "usage counts no tokens"
+    if limit is not None and int(block["completion"]) > limit:
+        return f"{block['completion']} completion tokens, more than max_tokens = {limit}"
+    return ""
+
+
+def _shown(stdout: str) -> str:
+    if not stdout.strip():
+        return "is empty"
+    return f"begins {stdout.strip()[:120]!r}"

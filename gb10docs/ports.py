@@ -1,0 +1,53 @@
+"""Ports of this machine: whether one answers, and who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+from gb10docs.errors import GB10DocsError
+from gb10docs.processes import command_of
+
+
+class PortTaken(GB10DocsError):
+    """A port that a step wants is somebody else's."""
+
+
+def is_open(port: int) -> bool:
+    """Whether something accepts connections on 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def refuse_taken(port: int, wanted_by: str) -> None:
+    """Raise PortTaken, naming the process, if something listens on `port`."""
+    if is_open(port):
+        raise PortTaken(f"{wanted_by}: port {port} is taken by {holder(port)}: stop it and run again")
+
+
+def holder(port: int) -> str:
+    """The process that listens on a port, for a message."""
+    inodes = _listening_inodes(port)
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            for link in Path(f"/proc/{entry}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.readlink(link) in inodes:
+                        return f"process {entry} ({command_of(int(entry)) or 'unknown'})"
+    return "another user's process"
+
+
+def _listening_inodes(port: int) -> set[str]:
+    found = set()
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.add(f"socket:[{fields[9]}]")
+    return found

@@ -1,0 +1,121 @@
+"""The processes of a run: who they are, and how they are made to end.
+
+Every process that a run starts carries the run's id in its environment, so that it is found even when it left its
+process group, lost its parent, or outlived a runner that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+MARK = "GB10DOCS_RUN"
+"""Environment variable that holds the id of the run a process belongs to."""
+GRACE = 2.0
+"""Seconds between asking a process to end and killing it."""
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends (Linux `prctl`), so that none escapes."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> set[int]:
+    """Every process below `pid`, by parent."""
+    children: dict[int, list[int]] = {}
+    for process, fields in _stats():
+        children.setdefault(int(fields[1]), []).append(process)
+    found: set[int] = set()
+    todo = [pid]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            if child not in found:
+                found.add(child)
+                todo.append(child)
+    return found
+
+
+def marked(run: str) -> set[int]:
+    """Every process that carries the id of `run`."""
+    wanted = f"{MARK}={run}".encode()
+    found = set()
+    for entry in _numbers():
+        with contextlib.suppress(OSError):
+            if wanted in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
+                found.add(entry)
+    return found - {os.getpid()}
+
+
+def group(pgid: int) -> set[int]:
+    """Every process of a process group."""
+    return {pid for pid, fields in _stats() if int(fields[2]) == pgid}
+
+
+def alive(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
+
+
+def command_of(pid: int) -> str:
+    """A process's command line, for a message."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        return " ".join(words).strip()
+    return ""
+
+
+def stop(find: Callable[[], Iterable[int]], grace: float = GRACE) -> set[int]:
+    """Ask everything that `find` finds to end, then kill it, until nothing is left.
+
+    Returns:
+        What is still alive after all that (a process in uninterruptible sleep).
+    """
+    for sign, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, GRACE)):
+        end = time.monotonic() + seconds
+        while (found := _living(find())) and time.monotonic() < end:
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, sign)
+            _wait(found, end)
+    return _living(find())
+
+
+def interrupt_group(pgid: int) -> None:
+    """Send SIGINT to a process group, as Ctrl-C would."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pgid, signal.SIGINT)
+
+
+def _living(pids: Iterable[int]) -> set[int]:
+    return {pid for pid in pids if alive(pid)}
+
+
+def _wait(pids: Iterable[int], end: float) -> None:
+    """Until every process has ended, or `end` of the monotonic clock."""
+    with contextlib.ExitStack() as stack:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                descriptor = os.pidfd_open(pid)
+                stack.callback(os.close, descriptor)
+                select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+
+
+def _numbers() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _stats() -> Iterator[tuple[int, list[str]]]:
+    """Process id and the fields of `/proc/PID/stat` from the state on: state, parent, process group, …"""
+    for pid in _numbers():
+        with contextlib.suppress(OSError):
+            yield pid, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,0 +1,424 @@
+"""Secrets and this machine's names, taken out of whatever is printed, reported or recorded.
+
+Output passes through a Redactor as it arrives, before anything else sees it. A secret is looked for in three views of
+the output: as it is; *squeezed*, with line ends, blanks, control characters and quotes taken out, so that it is found
+however it was wrapped; and *decoded*, with percent and backslash escapes resolved as well. Base64 is looked for at all
+three places that a secret can have in a group of three bytes. A hit is traced back to the bytes it came from, and
+those are replaced by `[HF_TOKEN]`, or by `[secret]` where only the shape of a token gave it away.
+
+Left alone, on purpose: values shorter than eight bytes, parts of a secret, a secret spread over more than 8 KiB or
+over two streams, and encodings nobody uses by accident (hexadecimal, base64 of base64).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import socket
+import string
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus
+
+SHORTEST_SECRET = 8
+_SHORTEST_NAME = 4
+_REACH = 8192
+_CONTEXT = 4
+
+_KNOWN_NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NGC_API_KEY", "NGC_CLI_API_KEY")
+_SECRET_NAME = re.compile(r"(?:_TOKEN|_API_KEY|_ACCESS_KEY|_SECRET|PASSWORD|PASSWD)$")
+_CREDENTIALS = re.compile(r"://(?:[^/\s:@]*:)?([^/\s:@]{8,})@")
+
+_COMMON_NAMES = frozenset(
+    """admin arm64 build builder compose cuda debian default desktop develop developer docker ec2-user github gitlab
+    guest home host jenkins jetson jovyan laptop linux local localhost machine main model nobody node nvidia ollama
+    python root runner sglang spark dgx-spark student system test tester trtllm ubuntu user users vllm work worker
+    workspace workstation""".split()
+)
+"""Names that identify nobody and stand in ordinary text, which masking them would corrupt."""
+
+_SPREAD = bytes(range(33)) + b"'\""
+_WRAPS = re.compile(rb"\\\r?\n|[\x00-\x20'\"]+")
+_ESCAPES = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})|\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|[nrtbf]?)")
+_UNFINISHED_ESCAPE = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]?|\\(?:x[0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3})?)\Z")
+
+_SHAPES = {
+    b"hf_": (rb"[A-Za-z0-9]", 34, 64),
+    b"nvapi-": (rb"[\w-]", 40, 128),
+    b"sk-": (rb"[\w-]", 32, 200),
+    b"ghp_": (rb"[A-Za-z0-9]", 36, 255),
+    b"gho_": (rb"[A-Za-z0-9]", 36, 255),
+    b"ghs_": (rb"[A-Za-z0-9]", 36, 255),
+    b"github_pat_": (rb"\w", 22, 255),
+    b"JG9hdXRodG9rZW46": (rb"[A-Za-z0-9+/=]", 20, 400),
+}
+"""How tokens begin, and go on; the last is base64 of `$oauthtoken:`, as `docker login nvcr.io` stores it."""
+_ALONE = rb"(?<![A-Za-z0-9])"
+_TOKENS = {
+    head: re.compile(b"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, *shape)) for head, shape in _SHAPES.items()
+}
+_NGC_LEGACY = re.compile(
+    rb"(?<![A-Za-z0-9])[A-Za-z0-9]{35}6[A-Za-z0-9]{11}t[A-Za-z0-9]{12}L[A-Za-z0-9]{6}t[A-Za-z0-9]{16}"
+)
+"""Base64 of 26 letters and digits, a colon and a UUID: where the colon and the dashes fall is fixed."""
+_BREAK = rb"(?:[ \t]*\\?\r?\n[ \t]*)?"
+_WRAPPED_HEADS = (b"hf_", b"nvapi-")
+_WRAPPED_TOKEN = re.compile(
+    _ALONE + rb"(?:hf_(?:" + _BREAK + rb"[A-Za-z0-9]){34}|nvapi-(?:" + _BREAK + rb"[\w-]){64})"
+)
+_WRAPPED_OPEN = re.compile(rb"(?:hf_(?:[A-Za-z0-9]|\s|\\){0,400}|nvapi-(?:[\w-]|\s|\\){0,700})\Z")
+_TOKEN_BYTES = (string.ascii_letters + string.digits + "_-").encode()
+_IS_TOKEN_BYTE = bytes(int(byte in _TOKEN_BYTES) for byte in range(256))
+_LONG_RUN, _LEGACY_RUN = b"\1" * 16, b"\1" * 84
+
+
+class Redactor:
+    """Replaces secrets by their names, and this machine's names by plain words."""
+
+    def __init__(self, secrets: Mapping[str, str], places: Mapping[str, str] | None = None) -> None:
+        """Take the values to hide.
+
+        Args:
+            secrets: Name to value, as in `HF_TOKEN` to the token; values under eight bytes are left alone.
+            places: Text to what replaces it, as in `/home/ann` to `~`. One with a slash is replaced where it is the
+                beginning of a path, any other (a user, a host, an address) only as a whole word, and not at all
+                if it is shorter than four characters or so common (`root`, `ubuntu`) that it identifies nobody.
+        """
+        self._labels: dict[bytes, bytes] = {}
+        for name, value in secrets.items():
+            for needle in _needles(value):
+                self._labels.setdefault(needle, f"[{name}]".encode())
+        self._shortest = min(map(len, self._labels), default=0)
+        self._under_way = _Openings(self._labels)
+        self._places = {text.encode(): word.encode() for text, word in (places or {}).items() if _is_telling(text)}
+        self._place = _place_pattern(self._places)
+        self._place_under_way = _Openings(end for place in self._places for end in _place_endings(place))
+        self._reach = max(_REACH, 8 * self._under_way.longest)
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str], places: Mapping[str, str] | None = None) -> Redactor:
+        """A redactor of the secrets that an environment holds, by the names of its variables."""
+        return cls(secrets_in(env), places)
+
+    def stream(self) -> Stream:
+        """A filter for one stream of output."""
+        return Stream(self)
+
+    def text(self, text: str) -> str:
+        """The whole of a text, redacted."""
+        data = text.encode("utf-8", "surrogatepass")
+        spans = self.spans(data)
+        return _masked(data, 0, len(data), spans).decode("utf-8", "surrogatepass") if spans else text
+
+    def spans(self, data: bytes) -> list[_Span]:
+        """What is to be replaced, in order; no two overlap."""
+        if len(data) < self._shortest and not self._places:
+            return []
+        return _merged([*self._secret_spans(data), *_token_spans(data), *self._place_spans(data)])
+
+    def settled(self, data: bytes) -> int:
+        """Up to where the data holds nothing that further bytes could turn into something to replace."""
+        start = max(0, len(data) - self._reach)
+        window = data[start:]
+        return start + min(self._secret_under_way(window), _token_under_way(window), self._place_under_way.find(window))
+
+    @property
+    def longest_hold(self) -> int:
+        """Most bytes that a stream ever holds back."""
+        return 2 * self._reach
+
+    def _secret_spans(self, data: bytes) -> Iterator[_Span]:
+        squeezed = _squeeze(data)
+        found = [needle for needle in self._labels if needle in squeezed]
+        if found:
+            wraps = _Trace(data, _WRAPS)
+            for begin, end, needle in _occurrences(squeezed, found):
+                yield _Span(*wraps.origin(begin, end), self._labels[needle])
+        if b"%" not in squeezed and b"\\" not in squeezed:
+            return
+        decoded = _ESCAPES.sub(_letter, squeezed)
+        found = [needle for needle in self._labels if needle in decoded]
+        if found:
+            wraps, escapes = _Trace(data, _WRAPS), _Trace(squeezed, _ESCAPES)
+            for begin, end, needle in _occurrences(decoded, found):
+                yield _Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle])
+
+    def _secret_under_way(self, data: bytes) -> int:
+        squeezed = _squeeze(data)
+        first = self._under_way.find(squeezed)
+        if self._labels and (b"%" in squeezed or b"\\" in squeezed):
+            unfinished = _UNFINISHED_ESCAPE.search(squeezed)
+            stem = squeezed[: unfinished.start()] if unfinished else squeezed
+            first = min(first, len(stem))
+            decoded = _ESCAPES.sub(_letter, stem)
+            at = self._under_way.find(decoded)
+            if at < len(decoded):
+                first = min(first, _Trace(stem, _ESCAPES).origin(at, at + 1)[0])
+        return _Trace(data, _WRAPS).origin(first, first + 1)[0] if first < len(squeezed) else len(data)
+
+    def _place_spans(self, data: bytes) -> Iterator[_Span]:
+        if self._place and any(place in data for place in self._places):
+            for match in self._place.finditer(data):
+                yield _Span(match.start(), match.end(), self._places[match[0]], is_secret=False)
+
+
+class Stream:
+    """One stream of output on its way through a Redactor, in chunks of any size."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = b""
+        self._fresh = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Take output; give back what is settled, holding only what could still become a secret."""
+        data = self._held + data
+        settled = self._redactor.settled(data)
+        if len(data) - settled <= _CONTEXT and data.endswith(b"\n"):
+            return self._release(data, len(data), remember=settled)
+        return self._release(data, settled)
+
+    def finish(self) -> bytes:
+        """Give back what is still held: the stream has ended."""
+        return self._release(self._held, len(self._held))
+
+    def _release(self, data: bytes, end: int, remember: int | None = None) -> bytes:
+        spans = self._redactor.spans(data)
+        for span in spans:
+            if span.begin < end < span.end and len(data) - span.begin <= self._redactor.longest_hold:
+                end = span.begin
+        end = max(end, self._fresh)
+        released = _masked(data, self._fresh, end, spans)
+        seen = max(0, (end if remember is None else remember) - _CONTEXT)
+        self._held, self._fresh = data[seen:], end - seen
+        return released
+
+
+class _Span(NamedTuple):
+    begin: int
+    end: int
+    label: bytes
+    is_secret: bool = True
+
+
+class _Openings:
+    """Finds where, at the end of a text, one of several words has begun."""
+
+    def __init__(self, words: Iterable[bytes]) -> None:
+        self._words = tuple(dict.fromkeys(words))
+        self.longest = max(map(len, self._words), default=0)
+        heads = dict.fromkeys(_beginnings(word[:4], b"") for word in self._words)
+        self._heads = re.compile(b"|".join(heads)) if heads else None
+
+    def find(self, text: bytes) -> int:
+        """Where the first begins; the text's length where none does."""
+        at = len(text) - self.longest
+        while self._heads and (match := self._heads.search(text, max(0, at))):
+            at = match.start()
+            rest = text[at:]
+            if any(word.startswith(rest) for word in self._words):
+                return at
+            at += 1
+        return len(text)
+
+
+class _Trace:
+    """Leads from a text with some of it rewritten back to the bytes that it came from."""
+
+    def __init__(self, original: bytes, rewritten: re.Pattern[bytes]) -> None:
+        self._at, self._from, self._whole = [0], [0], [0]
+        size = end = 0
+        for match in rewritten.finditer(original):
+            size += match.start() - end
+            end = match.end()
+            letters = b"" if rewritten is _WRAPS else _letter(match)
+            if letters:
+                self._add(size, match.start(), end)
+                size += len(letters)
+            self._add(size, end, 0)
+
+    def _add(self, at: int, origin: int, whole: int) -> None:
+        self._at.append(at)
+        self._from.append(origin)
+        self._whole.append(whole)
+
+    def origin(self, begin: int, end: int) -> tuple[int, int]:
+        """Begin and end in the original of a stretch of the rewritten text."""
+        first = bisect_right(self._at, begin) - 1
+        last = bisect_right(self._at, end - 1) - 1
+        start = self._from[first] + (0 if self._whole[first] else begin - self._at[first])
+        return start, self._whole[last] or self._from[last] + end - self._at[last]
+
+
+def secrets_in(env: Mapping[str, str]) -> dict[str, str]:
+    """The values of an environment that must not be shown, by the names of their variables."""
+    names = [*(name for name in _KNOWN_NAMES if name in env), *(name for name in env if _SECRET_NAME.search(name))]
+    secrets = {name: env[name] for name in dict.fromkeys(names) if len(env[name]) >= SHORTEST_SECRET}
+    for name, value in env.items():
+        credentials = _CREDENTIALS.search(value)
+        if credentials:
+            secrets.setdefault(name, credentials[1])
+    return secrets
+
+
+def this_machine(env: Mapping[str, str]) -> dict[str, str]:
+    """The places that name this machine and its user: home folder, user, host and addresses."""
+    places = {env.get("HOME", "").rstrip("/"): "~", env.get("USER", ""): "user", env.get("LOGNAME", ""): "user"}
+    places |= {socket.gethostname(): "host"} | dict.fromkeys(_own_addresses(), "address")
+    return {text: word for text, word in places.items() if text}
+
+
+def _own_addresses() -> Iterator[str]:
+    """The addresses that packets to elsewhere would leave from; none is sent (RFC 5737, RFC 3849 addresses)."""
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((elsewhere, 9))
+                yield probe.getsockname()[0]
+        except OSError:
+            continue
+
+
+def _needles(value: str) -> Iterator[bytes]:
+    """What a secret looks like in the squeezed and in the decoded view."""
+    for part in (value, *value.splitlines()):
+        raw = os.fsencode(part)
+        if len(raw) < SHORTEST_SECRET or (part != value and len(raw) < 2 * SHORTEST_SECRET):
+            continue
+        escaped = [json.dumps(part)[1:-1].encode(), quote(raw, safe="").encode(), quote_plus(raw).encode()]
+        for form in (raw, *escaped, *_base64_cores(raw)):
+            squeezed = _squeeze(form)
+            for needle in (squeezed, _ESCAPES.sub(_letter, squeezed)):
+                if len(needle) >= SHORTEST_SECRET // 2:
+                    yield needle
+
+
+def _base64_cores(raw: bytes) -> Iterator[bytes]:
+    """The characters that a value fixes in the base64 of any text that holds it, in both alphabets."""
+    for offset in range(3):
+        encoded = base64.b64encode(bytes(offset) + raw)
+        core = encoded[-(-8 * offset // 6) : 8 * (offset + len(raw)) // 6]
+        yield core
+        yield core.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _squeeze(data: bytes) -> bytes:
+    if b"\\" in data:
+        data = data.replace(b"\\\r\n", b"").replace(b"\\\n", b"")
+    return data.translate(None, _SPREAD)
+
+
+def _letter(escape: re.Match[bytes]) -> bytes:
+    """What an escape stands for; nothing if that is something a secret can be spread over, or a backslash."""
+    code = escape[1] or escape[2] or escape[3]
+    if not code:
+        return b""
+    letter = chr(int(code, 16)).encode("utf-8", "surrogatepass") if escape[3] else bytes([int(code, 16)])
+    return letter.translate(None, _SPREAD + b"\\")
+
+
+def _occurrences(text: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    for needle in needles:
+        at = text.find(needle)
+        while at >= 0:
+            yield at, at + len(needle), needle
+            at = text.find(needle, at + 1)
+
+
+def _token_spans(data: bytes) -> Iterator[_Span]:
+    """Tokens by their shape; runs of token characters are looked for first, which costs least."""
+    runs = data.translate(_IS_TOKEN_BYTE)
+    patterns = [pattern for head, pattern in _TOKENS.items() if head in data] if _LONG_RUN in runs else []
+    if _LEGACY_RUN in runs:
+        patterns.append(_NGC_LEGACY)
+    for pattern in patterns:
+        for match in pattern.finditer(data):
+            yield _Span(match.start(), match.end(), b"[secret]")
+    if any(head in data for head in _WRAPPED_HEADS):
+        for match in _WRAPPED_TOKEN.finditer(data):
+            if _is_random(match[0]):
+                yield _Span(match.start(), match.end(), b"[secret]")
+
+
+def _is_random(text: bytes) -> bool:
+    """Whether upper and lower case are mixed as in a token and not as in words that stand below each other."""
+    upper = sum(65 <= byte <= 90 for byte in text)
+    lower = sum(97 <= byte <= 122 for byte in text)
+    return min(upper, lower) >= 6
+
+
+def _token_under_way(data: bytes) -> int:
+    run = len(data.rstrip(_TOKEN_BYTES + b"+/="))
+    if run < len(data):
+        match = _TOKEN_OPEN.search(data, run)
+        if match:
+            return match.start()
+    for head in _WRAPPED_HEADS:
+        at = data.rfind(head)
+        if at >= 0 and _WRAPPED_OPEN.match(data, at):
+            return at
+    return len(data)
+
+
+def _is_telling(place: str) -> bool:
+    if "/" in place:
+        return len(place.strip("/")) >= _SHORTEST_NAME - 1
+    return len(place) >= _SHORTEST_NAME and place.lower() not in _COMMON_NAMES
+
+
+def _place_pattern(places: Iterable[bytes]) -> re.Pattern[bytes] | None:
+    """Longest first; a path begins where a path can, a word is whole."""
+    alternatives = []
+    for place in sorted(places, key=len, reverse=True):
+        if b"/" not in place:
+            alternatives.append(rb"(?<![\w-])" + re.escape(place) + rb"(?![\w-])")
+        else:
+            after = b"" if place.endswith(b"/") else rb"(?![\w-]|\.\w)"
+            alternatives.append(rb"(?:(?<![\w.~-])|(?<=[\s=]-[A-Za-z]))" + re.escape(place) + after)
+    return re.compile(b"|".join(alternatives)) if alternatives else None
+
+
+def _place_endings(place: bytes) -> tuple[bytes, ...]:
+    """A place with what must be seen after it to know that it has ended."""
+    return (place, place + b".") if b"/" in place else (place,)
+
+
+def _merged(spans: list[_Span]) -> list[_Span]:
+    """In order, those that overlap joined under the label of a secret if one is among them."""
+    merged: list[_Span] = []
+    for span in sorted(spans, key=lambda span: (span.begin, -span.end)):
+        if merged and span.begin < merged[-1].end:
+            last = merged[-1]
+            label = last.label if last.is_secret or not span.is_secret else span.label
+            merged[-1] = _Span(last.begin, max(last.end, span.end), label, last.is_secret or span.is_secret)
+        else:
+            merged.append(span)
+    return merged
+
+
+def _masked(data: bytes, begin: int, end: int, spans: list[_Span]) -> bytes:
+    parts = []
+    for span in spans:
+        if begin < span.end and span.begin < end:
+            parts += [data[begin : max(begin, span.begin)], span.label]
+            begin = min(end, span.end)
+    return b"".join([*parts, data[begin:end]])
+
+
+def _beginnings(head: bytes, rest: bytes) -> bytes:
+    """A pattern for a literal, or for as much of its beginning as there is before the end of the text."""
+    pattern = rest
+    for position in range(len(head) - 1, 0, -1):
+        pattern = rb"(?:\Z|" + re.escape(head[position : position + 1]) + pattern + b")"
+    return re.escape(head[:1]) + pattern
+
+
+_TOKEN_OPEN = re.compile(
+    _ALONE
+    + rb"(?:"
+    + b"|".join(_beginnings(head, b"%b{0,%d}\\Z" % (letter, most - 1)) for head, (letter, _, most) in _SHAPES.items())
+    + rb"|(?:[MNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[MNOYZa-e][A-Za-z0-9]{0,2})?\Z)"
+)

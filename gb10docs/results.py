@@ -1,0 +1,141 @@
+"""What came out of a run: the outcome of each step, and the report that holds them all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+SCHEMA = "gb10docs.report/1"
+
+Moment = Annotated[datetime, PlainSerializer(lambda at: at.astimezone(UTC).isoformat(timespec="milliseconds"), str)]
+
+
+class Outcome(StrEnum):
+    """What became of a step."""
+
+    PASSED = "passed"
+    """The command ran and its checks hold."""
+    FAILED = "failed"
+    REPLACED = "replaced"
+    """The command did not run; the runner supplied its effect."""
+    SKIPPED = "skipped"
+    """A need is unmet; always with the reason and what would meet it."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StandIn(_Record):
+    """Something supplied in place of what the page names."""
+
+    kind: Literal["engine", "model", "hub"]
+    name: str
+    """What answered: `llama.cpp`."""
+    instead_of: str
+    """What the page names: `trtllm`."""
+
+    def __str__(self) -> str:
+        return f"{self.name} for {self.instead_of}"
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name, self.instead_of))
+
+
+class Check(_Record):
+    """One expectation and whether it held."""
+
+    name: str
+    """As in `contains '204'` or `chat`."""
+    held: bool
+    message: str = ""
+    """What was found instead, where it did not hold."""
+
+
+class Container(_Record):
+    """What Docker says of a container that a step started."""
+
+    service: str
+    image: str
+    digest: str
+    state: str
+    exit_code: int | None = None
+    oom_killed: bool = False
+
+
+class StepResult(_Record):
+    """One step's outcome, with what it printed."""
+
+    id: str
+    snippet: str
+    """Path below `snippets/`."""
+    language: str
+    page: str
+    line: int
+    outcome: Outcome
+    reason: str = ""
+    """Why it failed, was replaced or skipped; empty when it passed."""
+    stand_ins: list[StandIn] = []
+    exit_code: int | None = None
+    """None where no command ran to its end."""
+    started: Moment | None = None
+    duration_s: float = 0.0
+    stdout: str = ""
+    stderr: str = ""
+    log: str = ""
+    """Path of the whole output, where it was too long for the report."""
+    checks: list[Check] = []
+    containers: list[Container] = []
+    sha256: str
+    """Of the shown text of the snippet."""
+    optional: bool = False
+    """Its absence is no fault."""
+
+
+class Machine(_Record):
+    """The machine that ran it."""
+
+    target: str = ""
+    hardware: str
+    """As in `NVIDIA GB10` or `x86-64, 2 cores`."""
+    os: str
+    arch: str
+    cores: int
+    memory_bytes: int
+    gpu: str = ""
+    driver: str = ""
+    python: str
+
+
+class Summary(_Record):
+    """How many steps had which outcome."""
+
+    passed: int = 0
+    failed: int = 0
+    replaced: int = 0
+    skipped: int = 0
+
+
+class Report(_Record):
+    """One page's run."""
+
+    schema_: str = Field(SCHEMA, alias="schema")
+    gb10docs: str
+    """Version of the runner."""
+    lesson: str
+    page: str
+    target: str
+    machine: Machine
+    started: Moment
+    finished: Moment
+    steps: list[StepResult]
+    summary: Summary
+
+
+def summarize(steps: list[StepResult]) -> Summary:
+    """Count the outcomes."""
+    counts = {outcome: sum(step.outcome is outcome for step in steps) for outcome in Outcome}
+    return Summary(**{outcome.value: count for outcome, count in counts.items()})

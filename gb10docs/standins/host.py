@@ -1,0 +1,127 @@
+"""The client of the stand-in process: starts it, tells it what to answer for, and sees to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gb10docs.errors import GB10DocsError
+from gb10docs.standins.rules import Service
+
+MODULE = "gb10docs.standins.llamacpp"
+START_S = 60.0
+ANSWER_S = 15.0
+STOP_S = 3.0
+
+
+class HostError(GB10DocsError):
+    """The stand-in process cannot do what it was told, or is gone."""
+
+
+class Host:
+    """The stand-in process, commanded from here; it ends when this process does, however that ends.
+
+    Args:
+        gguf: The weights that answer.
+        stderr: The file that its log is appended to.
+        env: The environment that it runs in.
+    """
+
+    def __init__(self, gguf: Path, *, stderr: Path, env: Mapping[str, str]) -> None:
+        self.gguf, self.stderr, self.env = gguf, stderr, dict(env)
+        self._process: subprocess.Popen[str] | None = None
+        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._ready = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the process and return at once; the model loads meanwhile."""
+        path = [str(Path(__file__).parents[2]), self.env.get("PYTHONPATH", "")]
+        env = self.env | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+        with self.stderr.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", MODULE, str(self.gguf), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=env,
+                text=True,
+            )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+
+    def open(self, service: Service) -> None:
+        """Answer for a service on its port of 127.0.0.1; raises HostError if the port is taken."""
+        fields = ("service", "engine", "port", "served_name", "model", "max_model_len")
+        self._command({"open": {name: getattr(service, name) for name in fields}})
+
+    def close(self, service: str) -> None:
+        """Stop answering for a service; its port is closed when this returns."""
+        self._command({"close": service})
+
+    def hub(self, repos: Mapping[str, Path]) -> int:
+        """Serve checkpoint folders under repository names; returns the port of the hub on 127.0.0.1."""
+        answer = self._command({"hub": {"repos": {name: str(folder) for name, folder in repos.items()}}})
+        port: int = answer["hub"]
+        return port
+
+    def stop(self) -> None:
+        """End the process and wait for it; safe to call twice, or without a start."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        for end in (process.terminate, process.kill):
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                end()
+        process.wait()
+
+    def _command(self, command: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            if not self._ready:
+                self._answer("load the model", START_S)
+                self._ready = True
+            assert self._process
+            assert self._process.stdin
+            try:
+                self._process.stdin.write(json.dumps(command) + "\n")
+                self._process.stdin.flush()
+            except (BrokenPipeError, ValueError) as error:
+                raise HostError(f"the stand-in process is gone; its log is {self.stderr}") from error
+            answer = self._answer(next(iter(command)), ANSWER_S)
+        if "error" in answer:
+            raise HostError(answer["error"])
+        return answer
+
+    def _answer(self, what: str, timeout_s: float) -> dict[str, Any]:
+        if self._process is None:
+            raise HostError("the stand-in process was not started")
+        try:
+            answer = self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            self.stop()
+            message = f"the stand-in process took over {timeout_s:.0f} s to {what}; see {self.stderr}"
+            raise HostError(message) from None
+        if answer is None:
+            self._answers.put(None)
+            tail = " | ".join(self.stderr.read_text(errors="replace").splitlines()[-3:])
+            raise HostError(f"the stand-in process ended (log: {self.stderr}): {tail}")
+        return answer
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        with process.stdout as stdout:
+            for line in stdout:
+                self._answers.put(json.loads(line))
+        self._answers.put(None)

@@ -1,0 +1,157 @@
+"""What an engine accepts and how it refuses: the tables of fields.json, applied to one request."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from gb10docs.errors import GB10DocsError, did_you_mean
+
+Body = dict[str, Any]
+Route = Literal["chat", "completions"]
+
+
+class RulesError(GB10DocsError):
+    """A service names an engine for which there is no field table."""
+
+
+class Refused(Exception):
+    """The engine would answer with an error.
+
+    Attributes:
+        status: The HTTP status.
+        kind: The error type as the engine names it.
+        param: The field that is wrong, if one is.
+    """
+
+    def __init__(
+        self, status: int, message: str, kind: str = "BadRequestError", param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.kind, self.param = status, kind, param
+
+
+@dataclass(frozen=True)
+class Service:
+    """One listener: the engine it stands in for, and what a page's Compose service says of it.
+
+    Attributes:
+        max_model_len: Tokens of prompt and answer together.
+    """
+
+    service: str
+    engine: str
+    port: int
+    served_name: str
+    model: str
+    max_model_len: int
+    rules: Mapping[str, Any] = field(init=False, repr=False)
+    profile: Mapping[str, Any] | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        engines = tables()["engines"]
+        if self.engine not in engines:
+            raise RulesError(
+                f"no stand-in for the engine '{self.engine}'; {did_you_mean(self.engine, engines)}"
+            )
+        rows = engines[self.engine]["rules"]
+        object.__setattr__(self, "rules", {name: row["value"] for name, row in rows.items()})
+        object.__setattr__(self, "profile", _profile(self.model))
+
+
+@cache
+def tables() -> dict[str, Any]:
+    """The data of fields.json: engines, models, and what llama.cpp carries."""
+    text = resources.files(__package__).joinpath("fields.json").read_text(encoding="utf-8")
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def accept(body: Body, route: Route, service: Service) -> Body:
+    """The fields that the engine reads; raises Refused where it would refuse or the stand-in is not able."""
+    rules = service.rules
+    known = set(rules[f"{route}_fields"])
+    surplus = sorted(set(body) - known)
+    if surplus and rules["unknown_fields"] == "reject":
+        raise Refused(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
+    for name in ("messages" if route == "chat" else "prompt", *rules["required"]):
+        if body.get(name) is None:
+            raise Refused(400, f"Field required: {name}", param=name)
+    if body.get("model") not in (None, service.served_name):
+        message = f"The model `{body['model']}` does not exist."
+        raise Refused(rules["unknown_model"], message, "NotFoundError", "model")
+    if body.get("stream_options") and not body.get("stream"):
+        raise Refused(400, "Stream options can only be defined when stream is true.", param="stream_options")
+    accepted = {name: value for name, value in body.items() if name in known and value is not None}
+    _check_values(accepted, rules)
+    _check_template_kwargs(accepted, service)
+    _check_carried(accepted)
+    return accepted
+
+
+def translate(accepted: Body, service: Service) -> Body:
+    """The request for llama.cpp, with the engine's defaults spelled out so that llama.cpp's never apply."""
+    llamacpp = tables()["llamacpp"]
+    values = dict(service.rules["defaults"])
+    if service.rules["model_defaults"] and service.profile:
+        values |= service.profile["generation_config"]
+    values |= accepted
+    carried = {other: values[name] for name, other in llamacpp["carried"].items() if name in values}
+    return {**carried, **llamacpp["always"]}
+
+
+def max_tokens(accepted: Body, route: Route, service: Service) -> int | None:
+    """The most tokens that may be generated; None where neither the request nor the engine says."""
+    default = service.rules["completions_max_tokens"] if route == "completions" else None
+    value: int | None = accepted.get("max_completion_tokens", accepted.get("max_tokens", default))
+    return value
+
+
+def _profile(model: str) -> Mapping[str, Any] | None:
+    profiles: list[Mapping[str, Any]] = tables()["models"]
+    return next((profile for profile in profiles if re.search(profile["match"], model)), None)
+
+
+def _check_values(accepted: Body, rules: Mapping[str, Any]) -> None:
+    for name, (low, high) in rules["limits"].items():
+        if name not in accepted:
+            continue
+        value = accepted[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Refused(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
+        if (low is not None and value < low) or (high is not None and value > high):
+            bound = "inf" if high is None else high
+            raise Refused(400, f"{name} must be in [{low}, {bound}], got {value}.", param=name)
+    for name in rules["above_zero"]:
+        if accepted.get(name) == 0:
+            raise Refused(400, f"{name} must be greater than zero, got 0.", param=name)
+
+
+def _check_template_kwargs(accepted: Body, service: Service) -> None:
+    used = service.profile["template_kwargs"] if service.profile else []
+    unused = sorted(set(accepted.get("chat_template_kwargs", {})) - set(used))
+    if unused and service.rules["template_kwargs"] == "reject":
+        message = f"The chat template does not use these chat_template_kwargs: {', '.join(unused)}"
+        raise Refused(400, message, param="chat_template_kwargs")
+
+
+def _check_carried(accepted: Body) -> None:
+    llamacpp = tables()["llamacpp"]
+    able = {*llamacpp["carried"], *llamacpp["handled"], *llamacpp["neutral"]}
+    for name, value in accepted.items():
+        if (
+            name == "prompt"
+            and isinstance(value, list)
+            and not all(isinstance(token, int) for token in value)
+        ):
+            raise Refused(501, "the stand-in carries out one prompt a request", "NotImplementedError", name)
+        if name not in able and value not in ([], {}) and value != llamacpp["harmless"].get(name):
+            message = (
+                f"the stand-in llamacpp/SmolLM2-135M-Instruct cannot carry out '{name}': {json.dumps(value)}"
+            )
+            raise Refused(501, message, "NotImplementedError", name)

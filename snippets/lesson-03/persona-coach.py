@@ -1,0 +1,33 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["openai"]
+#
+# [tool.gb10docs]
+# needs = ["server:vllm"]
+# expect.chat = true
+# ///
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:8002/v1", api_key="none")
+reply = client.chat.completions.create(
+    model="Qwen3-8B-NVFP4",
+    messages=[
+        {
+            "role": "system",
+            "content": (
+                "You are an enthusiastic creative writing coach. You ask for vivid detail and for "
+                "showing instead of telling, and you give two concrete suggestions in at most 80 "
+                "words."
+            ),
+        },
+        {"role": "user", "content": "Review this sentence: The man was sad."},
+    ],
+    max_tokens=140,
+    temperature=0.7,
+    top_p=0.8,
+    extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+)
+choice, usage = reply.choices[0], reply.usage
+print(choice.message.content)
+print(f"finish_reason: {choice.finish_reason}")
+print(f"usage: prompt_tokens={usage.prompt_tokens} completion_tokens={usage.completion_tokens}")

@@ -1,0 +1,22 @@
+# /// script
+# [tool.gb10docs]
+# needs = ["server:vllm", "command:curl", "command:jq"]
+# expect.chat = true
+# ///
+curl -fsS http://127.0.0.1:8002/v1/chat/completions \
+  -H "Content-Type: application/json" \
+  -d '{
+    "model": "Qwen3-8B-NVFP4",
+    "messages": [
+      {"role": "system", "content": "You are an enthusiastic creative writing coach. You ask for vivid detail and for showing instead of telling, and you give two concrete suggestions in at most 80 words."},
+      {"role": "user", "content": "Review this sentence: The man was sad."}
+    ],
+    "max_tokens": 140,
+    "temperature": 0.7,
+    "top_p": 0.8,
+    "chat_template_kwargs": {"enable_thinking": false}
+  }' | jq -er '
+      (.choices[0].message.content // error("the answer holds no text")),
+      "finish_reason: \(.choices[0].finish_reason)",
+      "usage: prompt_tokens=\(.usage.prompt_tokens) completion_tokens=\(.usage.completion_tokens)"
+    '

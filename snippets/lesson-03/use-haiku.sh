@@ -1,0 +1,21 @@
+# /// script
+# [tool.gb10docs]
+# needs = ["server:vllm", "command:curl", "command:jq"]
+# expect.chat = true
+# ///
+curl -fsS http://127.0.0.1:8002/v1/chat/completions \
+  -H "Content-Type: application/json" \
+  -d '{
+    "model": "Qwen3-8B-NVFP4",
+    "messages": [
+      {"role": "user", "content": "Write a haiku about artificial intelligence and creativity."}
+    ],
+    "max_tokens": 60,
+    "temperature": 1.0,
+    "top_p": 0.95,
+    "chat_template_kwargs": {"enable_thinking": false}
+  }' | jq -er '
+      (.choices[0].message.content // error("the answer holds no text")),
+      "finish_reason: \(.choices[0].finish_reason)",
+      "usage: prompt_tokens=\(.usage.prompt_tokens) completion_tokens=\(.usage.completion_tokens)"
+    '
