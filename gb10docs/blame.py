@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 from gb10docs.sessions import Ending, Failure, signal_name
@@ -27,9 +29,9 @@ def why(ending: Ending, snippet: Snippet, copy: Path) -> str:
         return ""
     if ending.closed:
         return f"{shown}: the shell exited with {_status(ending.exit_code)}"
-    if ending.exit_code == 2 and "syntax" in snippet.body or _returns(snippet):
-        return f"{shown}: returned {_status(ending.exit_code)}"
-    return ""
+    if not _parses(copy):
+        return f"{shown}: bash cannot parse it"
+    return f"{shown}: returned {_status(ending.exit_code)}" if _returns(snippet) else ""
 
 
 def _failure(ending: Ending, snippet: Snippet, copy: Path) -> str:
@@ -82,7 +84,11 @@ def split_pipe(command: str) -> list[str]:
 
 
 def _returns(snippet: Snippet) -> bool:
-    return any(line.lstrip().startswith(("return", "exit")) or " return " in line for line in snippet.body.splitlines())
+    return re.search(r"(^|[;&|{(]|\bthen|\belse|\bdo)\s*(builtin\s+)?return\b", snippet.body, re.MULTILINE) is not None
+
+
+def _parses(copy: Path) -> bool:
+    return subprocess.run(["bash", "-n", str(copy)], capture_output=True, check=False).returncode == 0
 
 
 def _status(exit_code: int) -> str:

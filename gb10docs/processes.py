@@ -53,6 +53,11 @@ def marked(run: str) -> set[int]:
     return found - {os.getpid()}
 
 
+def of_run(run: str) -> set[int]:
+    """Every process of a run of this very process: marked, or descended from it."""
+    return marked(run) | descendants(os.getpid())
+
+
 def group(pgid: int) -> set[int]:
     """Every process of a process group."""
     return {pid for pid, fields in _stats() if int(fields[2]) == pgid}
@@ -74,13 +79,17 @@ def command_of(pid: int) -> str:
     return ""
 
 
-def stop(find: Callable[[], Iterable[int]], grace: float = GRACE) -> set[int]:
+def stop(find: Callable[[], Iterable[int]], *, interrupt: bool = False) -> set[int]:
     """Ask everything that `find` finds to end, then kill it, until nothing is left.
+
+    Args:
+        interrupt: Send SIGINT first, as Ctrl-C would.
 
     Returns:
         What is still alive after all that (a process in uninterruptible sleep).
     """
-    for sign, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, GRACE)):
+    ladder = [(signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)]
+    for sign, seconds in [(signal.SIGINT, GRACE / 2), *ladder] if interrupt else ladder:
         end = time.monotonic() + seconds
         while (found := _living(find())) and time.monotonic() < end:
             for pid in found:
@@ -88,12 +97,6 @@ def stop(find: Callable[[], Iterable[int]], grace: float = GRACE) -> set[int]:
                     os.kill(pid, sign)
             _wait(found, end)
     return _living(find())
-
-
-def interrupt_group(pgid: int) -> None:
-    """Send SIGINT to a process group, as Ctrl-C would."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pgid, signal.SIGINT)
 
 
 def _living(pids: Iterable[int]) -> set[int]:

@@ -6,7 +6,7 @@ however it was wrapped; and *decoded*, with percent and backslash escapes resolv
 three places that a secret can have in a group of three bytes. A hit is traced back to the bytes it came from, and
 those are replaced by `[HF_TOKEN]`, or by `[secret]` where only the shape of a token gave it away.
 
-Left alone, on purpose: values shorter than eight bytes, parts of a secret, a secret spread over more than 8 KiB or
+Left alone, on purpose: values shorter than eight bytes, parts of a secret, a secret spread over more than 2 KiB or
 over two streams, and encodings nobody uses by accident (hexadecimal, base64 of base64).
 """
 
@@ -25,7 +25,7 @@ from urllib.parse import quote, quote_plus
 
 SHORTEST_SECRET = 8
 _SHORTEST_NAME = 4
-_REACH = 8192
+_REACH = 2048
 _CONTEXT = 4
 
 _KNOWN_NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NGC_API_KEY", "NGC_CLI_API_KEY")
@@ -45,6 +45,8 @@ _WRAPS = re.compile(rb"\\\r?\n|[\x00-\x20'\"]+")
 _ESCAPES = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})|\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|[nrtbf]?)")
 _UNFINISHED_ESCAPE = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]?|\\(?:x[0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3})?)\Z")
 
+_DOCKER_AUTH = b"JG9hdXRodG9rZW46"
+"""Base64 of `$oauthtoken:`, as `docker login nvcr.io` stores it."""
 _SHAPES = {
     b"hf_": (rb"[A-Za-z0-9]", 34, 64),
     b"nvapi-": (rb"[\w-]", 40, 128),
@@ -53,9 +55,9 @@ _SHAPES = {
     b"gho_": (rb"[A-Za-z0-9]", 36, 255),
     b"ghs_": (rb"[A-Za-z0-9]", 36, 255),
     b"github_pat_": (rb"\w", 22, 255),
-    b"JG9hdXRodG9rZW46": (rb"[A-Za-z0-9+/=]", 20, 400),
+    _DOCKER_AUTH: (rb"[A-Za-z0-9+/=]", 20, 400),
 }
-"""How tokens begin, and go on; the last is base64 of `$oauthtoken:`, as `docker login nvcr.io` stores it."""
+"""How tokens begin, with what they go on, and the fewest and most of that."""
 _ALONE = rb"(?<![A-Za-z0-9])"
 _TOKENS = {
     head: re.compile(b"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, *shape)) for head, shape in _SHAPES.items()
@@ -72,7 +74,8 @@ _WRAPPED_TOKEN = re.compile(
 _WRAPPED_OPEN = re.compile(rb"(?:hf_(?:[A-Za-z0-9]|\s|\\){0,400}|nvapi-(?:[\w-]|\s|\\){0,700})\Z")
 _TOKEN_BYTES = (string.ascii_letters + string.digits + "_-").encode()
 _IS_TOKEN_BYTE = bytes(int(byte in _TOKEN_BYTES) for byte in range(256))
-_LONG_RUN, _LEGACY_RUN = b"\1" * 16, b"\1" * 84
+_RUN, _LONG_RUN, _LEGACY_RUN = b"\1" * 18, b"\1" * 33, b"\1" * 84
+"""The runs that half a token, every other token in one piece, and a legacy key have."""
 
 
 class Redactor:
@@ -91,7 +94,6 @@ class Redactor:
         for name, value in secrets.items():
             for needle in _needles(value):
                 self._labels.setdefault(needle, f"[{name}]".encode())
-        self._shortest = min(map(len, self._labels), default=0)
         self._under_way = _Openings(self._labels)
         self._places = {text.encode(): word.encode() for text, word in (places or {}).items() if _is_telling(text)}
         self._place = _place_pattern(self._places)
@@ -115,8 +117,8 @@ class Redactor:
 
     def spans(self, data: bytes) -> list[_Span]:
         """What is to be replaced, in order; no two overlap."""
-        if len(data) < self._shortest and not self._places:
-            return []
+        if len(data) < SHORTEST_SECRET:
+            return list(self._place_spans(data))
         return _merged([*self._secret_spans(data), *_token_spans(data), *self._place_spans(data)])
 
     def settled(self, data: bytes) -> int:
@@ -136,7 +138,7 @@ class Redactor:
         if found:
             wraps = _Trace(data, _WRAPS)
             for begin, end, needle in _occurrences(squeezed, found):
-                yield _Span(*wraps.origin(begin, end), self._labels[needle])
+                yield _Span(*wraps.origin(begin, end), self._labels[needle], 2)
         if b"%" not in squeezed and b"\\" not in squeezed:
             return
         decoded = _ESCAPES.sub(_letter, squeezed)
@@ -144,9 +146,12 @@ class Redactor:
         if found:
             wraps, escapes = _Trace(data, _WRAPS), _Trace(squeezed, _ESCAPES)
             for begin, end, needle in _occurrences(decoded, found):
-                yield _Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle])
+                yield _Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle], 2)
 
     def _secret_under_way(self, data: bytes) -> int:
+        joined = data.removesuffix(b"\r").removesuffix(b"\\")
+        if not joined.endswith(b"\\") and data.startswith(b"\\", len(joined)):
+            return min(self._secret_under_way(joined), len(joined))
         squeezed = _squeeze(data)
         first = self._under_way.find(squeezed)
         if self._labels and (b"%" in squeezed or b"\\" in squeezed):
@@ -157,12 +162,13 @@ class Redactor:
             at = self._under_way.find(decoded)
             if at < len(decoded):
                 first = min(first, _Trace(stem, _ESCAPES).origin(at, at + 1)[0])
-        return _Trace(data, _WRAPS).origin(first, first + 1)[0] if first < len(squeezed) else len(data)
+        return _unsqueezed(data, len(squeezed) - first)
 
     def _place_spans(self, data: bytes) -> Iterator[_Span]:
-        if self._place and any(place in data for place in self._places):
-            for match in self._place.finditer(data):
-                yield _Span(match.start(), match.end(), self._places[match[0]], is_secret=False)
+        if self._place is None or not _any_in(self._places, data):
+            return
+        for match in self._place.finditer(data):
+            yield _Span(match.start(), match.end(), self._places[match[0]], 0)
 
 
 class Stream:
@@ -201,7 +207,8 @@ class _Span(NamedTuple):
     begin: int
     end: int
     label: bytes
-    is_secret: bool = True
+    weight: int
+    """Whose label wins where two overlap: a known secret's, then a token's, then a place's."""
 
 
 class _Openings:
@@ -291,7 +298,7 @@ def _needles(value: str) -> Iterator[bytes]:
         escaped = [json.dumps(part)[1:-1].encode(), quote(raw, safe="").encode(), quote_plus(raw).encode()]
         for form in (raw, *escaped, *_base64_cores(raw)):
             squeezed = _squeeze(form)
-            for needle in (squeezed, _ESCAPES.sub(_letter, squeezed)):
+            for needle in (squeezed, _ESCAPES.sub(_letter, squeezed), squeezed.replace(b"\\", b"")):
                 if len(needle) >= SHORTEST_SECRET // 2:
                     yield needle
 
@@ -311,6 +318,16 @@ def _squeeze(data: bytes) -> bytes:
     return data.translate(None, _SPREAD)
 
 
+def _unsqueezed(data: bytes, letters: int) -> int:
+    """Where in the data its last so many squeezed letters begin."""
+    size = 64 + 4 * letters if letters else 0
+    while size < len(data) and len(_squeeze(data[-size:])) < letters:
+        size *= 2
+    tail = data[-size:] if size else b""
+    begin = len(_squeeze(tail)) - letters
+    return len(data) - len(tail) + (_Trace(tail, _WRAPS).origin(begin, begin + 1)[0] if letters else 0)
+
+
 def _letter(escape: re.Match[bytes]) -> bytes:
     """What an escape stands for; nothing if that is something a secret can be spread over, or a backslash."""
     code = escape[1] or escape[2] or escape[3]
@@ -318,6 +335,13 @@ def _letter(escape: re.Match[bytes]) -> bytes:
         return b""
     letter = chr(int(code, 16)).encode("utf-8", "surrogatepass") if escape[3] else bytes([int(code, 16)])
     return letter.translate(None, _SPREAD + b"\\")
+
+
+def _any_in(words: Iterable[bytes], text: bytes) -> bool:
+    for word in words:  # noqa: SIM110  any() with a generator costs three times as much here
+        if word in text:
+            return True
+    return False
 
 
 def _occurrences(text: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
@@ -329,18 +353,21 @@ def _occurrences(text: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, i
 
 
 def _token_spans(data: bytes) -> Iterator[_Span]:
-    """Tokens by their shape; runs of token characters are looked for first, which costs least."""
+    """Tokens by their shape. Runs of token characters are looked for first: most output has none."""
     runs = data.translate(_IS_TOKEN_BYTE)
-    patterns = [pattern for head, pattern in _TOKENS.items() if head in data] if _LONG_RUN in runs else []
-    if _LEGACY_RUN in runs:
-        patterns.append(_NGC_LEGACY)
+    if _RUN not in runs:
+        return
+    patterns = [_TOKENS[_DOCKER_AUTH]]
+    if _LONG_RUN in runs:
+        patterns = [pattern for head, pattern in _TOKENS.items() if head in data]
+        patterns += [_NGC_LEGACY] * (_LEGACY_RUN in runs)
     for pattern in patterns:
         for match in pattern.finditer(data):
-            yield _Span(match.start(), match.end(), b"[secret]")
-    if any(head in data for head in _WRAPPED_HEADS):
+            yield _Span(match.start(), match.end(), b"[secret]", 1)
+    if _any_in(_WRAPPED_HEADS, data):
         for match in _WRAPPED_TOKEN.finditer(data):
             if _is_random(match[0]):
-                yield _Span(match.start(), match.end(), b"[secret]")
+                yield _Span(match.start(), match.end(), b"[secret]", 1)
 
 
 def _is_random(text: bytes) -> bool:
@@ -387,13 +414,13 @@ def _place_endings(place: bytes) -> tuple[bytes, ...]:
 
 
 def _merged(spans: list[_Span]) -> list[_Span]:
-    """In order, those that overlap joined under the label of a secret if one is among them."""
+    """In order, those that overlap joined."""
     merged: list[_Span] = []
     for span in sorted(spans, key=lambda span: (span.begin, -span.end)):
         if merged and span.begin < merged[-1].end:
             last = merged[-1]
-            label = last.label if last.is_secret or not span.is_secret else span.label
-            merged[-1] = _Span(last.begin, max(last.end, span.end), label, last.is_secret or span.is_secret)
+            _, _, label, weight = max(last, span, key=lambda span: span.weight)
+            merged[-1] = _Span(last.begin, max(last.end, span.end), label, weight)
         else:
             merged.append(span)
     return merged
@@ -420,5 +447,5 @@ _TOKEN_OPEN = re.compile(
     _ALONE
     + rb"(?:"
     + b"|".join(_beginnings(head, b"%b{0,%d}\\Z" % (letter, most - 1)) for head, (letter, _, most) in _SHAPES.items())
-    + rb"|(?:[MNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[MNOYZa-e][A-Za-z0-9]{0,2})?\Z)"
+    + rb"|(?:[LMNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[LMNOYZa-e][A-Za-z0-9]{0,2})?\Z)"
 )

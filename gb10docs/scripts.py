@@ -135,8 +135,7 @@ class _Forked(Execution):
     def kill(self) -> None:
         lines = self._answer.split()
         group = int(lines[0]) if lines else self._warm.process.pid
-        processes.interrupt_group(group)
-        processes.stop(lambda: processes.group(group))
+        processes.stop(lambda: processes.group(group), interrupt=True)
         self._settle()
         self._warm.close()
 
@@ -184,8 +183,7 @@ class _Started(Execution):
 
     def kill(self) -> None:
         group = self._process.pid
-        processes.interrupt_group(group)
-        processes.stop(lambda: processes.group(group))
+        processes.stop(lambda: processes.group(group), interrupt=True)
         self._process.wait()
         self._settle()
 

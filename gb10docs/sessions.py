@@ -117,17 +117,12 @@ class Session:
         self._known = _surroundings(self._answer)
         return self._known
 
-    @property
-    def pid(self) -> int:
-        """Process and process group of the shell; 0 where none runs."""
-        return self._process.pid if self._process else 0
-
-    def close(self) -> None:
+    def close(self, *, interrupt: bool = False) -> None:
         """End the shell and whatever is in its process group."""
         if self._process is None:
             return
         group = self._process.pid
-        processes.stop(lambda: processes.group(group))
+        processes.stop(lambda: processes.group(group), interrupt=interrupt)
         self._ended()
 
     def _ensure(self) -> None:
@@ -206,8 +201,7 @@ class BashExecution(Execution):
         return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
 
     def kill(self) -> None:
-        processes.interrupt_group(self._session.pid)
-        self._session.close()
+        self._session.close(interrupt=True)
         for read, write in self._ends:
             os.close(write)
             self._session._pump.drain(read)

@@ -6,12 +6,15 @@ so that a background job of an earlier step never blocks on a full pipe.
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import selectors
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 BOUND = 2**20
 """Bytes of a stream that a report keeps; beyond it, head and tail of half that each."""
@@ -127,6 +130,20 @@ class Pump:
                 if key.data is not None:
                     self._read(key.fd, key.data)
         return True
+
+    def call(self, function: Callable[[], T], deadline: float) -> T | None:
+        """Run a blocking function in a thread, reading meanwhile; None if the deadline passes first."""
+        done = os.eventfd(0, os.EFD_CLOEXEC)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            future = pool.submit(function)
+            future.add_done_callback(lambda _: os.eventfd_write(done, 1))
+            self.watch(done)
+            try:
+                return future.result() if self.run(future.done, deadline) else None
+            finally:
+                self.forget(done)
+                concurrent.futures.wait([future])
+                os.close(done)
 
     def drain(self, descriptor: int) -> None:
         """Read what is there now; a stream that a background job still holds stays open."""

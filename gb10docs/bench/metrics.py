@@ -8,7 +8,6 @@ Source: https://github.com/vllm-project/vllm/blob/main/vllm/benchmarks/serve.py
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -88,8 +87,10 @@ class Summary:
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Summary | None:
         """Summarize the values that exist; None where there is none."""
+        from statistics import median
+
         known = [value for value in values if value is not None]
-        return cls(len(known), statistics.median(known), min(known), max(known)) if known else None
+        return cls(len(known), median(known), min(known), max(known)) if known else None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 CONTEXT = 8192
 """Tokens of context, which is what SmolLM2 was trained with."""
 
+MOST_THREADS = 4
+"""Threads wait for each other after each operation, so one that has to share its core stalls all of them: on two
+cores with one of them busy, two threads took 8 s for what one does in 0.6 s. Hence half of the cores at most.
+"""
+
 GRACE_S = 1
 
 
@@ -56,7 +61,7 @@ def load(gguf: Path) -> Any:
     params.n_ctx = CONTEXT
     params.n_parallel = 1
     params.port = 0
-    params.cpuparams.n_threads = os.cpu_count() or 1
+    params.cpuparams.n_threads = max(1, min((os.cpu_count() or 1) // 2, MOST_THREADS))
     params.warmup = params.fit_params = params.ui = False
     return Server(params)
 

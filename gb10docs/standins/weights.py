@@ -27,6 +27,7 @@ Progress = Callable[[int, int], None]
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
+REFUSALS = (401, 403, 407)
 
 
 class WeightsError(GB10DocsError):
@@ -120,7 +121,7 @@ def intact(path: Path, pinned: Pinned) -> bool:
     """Whether the file is the pinned one: by size, time and stamp where these agree, else by its hash."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     if status.st_size != pinned.size:
         return False
@@ -151,9 +152,10 @@ def _download(package: Package, archive: Path, locate: Callable[[str], str], pro
             _receive(address, part, package, progress)
     except httpx.HTTPError as error:
         kept = part.stat().st_size if part.exists() else 0
+        why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise WeightsError(
             f"the download of {package.requirement} stopped at {kept} of {package.archive.size} bytes "
-            f"({type(error).__name__}: {error}). Run it again: it goes on from there. {hint}"
+            f"({why}). Run it again: it goes on from there. {hint}"
         ) from error
     if _sha256(part) != package.archive.sha256:
         part.unlink()
@@ -169,18 +171,17 @@ def _receive(address: str, part: Path, package: Package, progress: Progress) -> 
     if url.scheme == "file":
         shutil.copyfile(url2pathname(url.path), part)
         return
-    if "@" in url.netloc:
-        _receive_through_pip(package.requirement, part)
-        return
     with httpx.Client(follow_redirects=True, timeout=60) as client:
         for attempt in range(ATTEMPTS):
             before = part.stat().st_size if part.exists() else 0
             try:
-                _receive_once(client, address, part, package.archive.size, progress)
-                return
+                return _receive_once(client, address, part, package.archive.size, progress)
             except httpx.ConnectError:
-                _receive_through_pip(package.requirement, part)
-                return
+                return _receive_through_pip(package.requirement, part)
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code not in REFUSALS:
+                    raise
+                return _receive_through_pip(package.requirement, part)
             except httpx.TransportError:
                 if attempt == ATTEMPTS - 1 or part.stat().st_size <= before:
                     raise
@@ -198,7 +199,7 @@ def _receive_once(client: httpx.Client, address: str, part: Path, size: int, pro
         with part.open("r+b" if done else "wb") as file:
             file.seek(done)
             progress(done, size)
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_raw():
                 file.write(chunk)
                 done += len(chunk)
                 progress(done, size)

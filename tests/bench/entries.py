@@ -49,7 +49,7 @@ class Entry:
             self.tool.python(self.cache)
             self.tool.write(self.folder, dialects.snippets(self.size, self.languages))
             self.run_once()
-        except (ToolError, OSError) as error:
+        except (ToolError, OSError, LookupError, ValueError) as error:
             self.error = str(error)
 
     def run(self) -> bool:
@@ -57,7 +57,7 @@ class Entry:
         try:
             if not self.error:
                 self.runs.append(self.run_once())
-        except (ToolError, OSError) as error:
+        except (ToolError, OSError, LookupError, ValueError) as error:
             self.error = str(error)
         return not self.error
 

@@ -1,6 +1,6 @@
 """`make bench`: our runner and its peers on the same page, whole processes in turn.
 
-Prints what each takes as a ratio to the baseline that ran beside it, then our limits; exits 1 if one is broken.
+Prints what each takes as a ratio to the baseline beside it, then our limits; exits 1 if one is broken.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -47,7 +48,8 @@ class Tool:
         """
         if self.pins is None:
             return Path(sys.executable)
-        folder = cache / "-".join([self.name, *(pin.rpartition("=")[2] for pin in self.pins)])
+        versions = [pin.rpartition("=")[2] for pin in self.pins]
+        folder = cache / "-".join([self.name, *versions, f"python-{platform.python_version()}"])
         python, whole = folder / "bin" / "python", folder / "whole"
         if not whole.exists():
             shutil.rmtree(folder, ignore_errors=True)

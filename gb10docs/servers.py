@@ -1,0 +1,197 @@
+"""Servers that steps start: ready when healthy and answering sanely, watched while they run, gone when stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from gb10docs import containers, ports
+from gb10docs.compose import Service
+from gb10docs.errors import GB10DocsError
+from gb10docs.results import Container
+from gb10docs.sessions import Ending, Execution, Session
+from gb10docs.streams import Pump
+
+if TYPE_CHECKING:
+    import httpx
+
+    from gb10docs.standins.host import Host
+
+PROBE = "What is 12*17? Answer with the number only."
+PROBE_TOKENS = 24
+PROBE_SECONDS = 120.0
+_STOP_SECONDS = 30.0
+
+
+class NotReady(GB10DocsError):
+    """A server that does not answer, or answers no sense."""
+
+
+class NotStopped(GB10DocsError):
+    """A server whose port is still open after the step that stops it."""
+
+
+class Server(Protocol):
+    """Something that answers on a port until it is stopped."""
+
+    name: str
+    port: int
+
+    def dead(self) -> str:
+        """Why it is no longer running, empty if it is."""
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+
+    def describe(self) -> list[Container]:
+        """Its containers, if it has any."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+class StandInServer:
+    """The embedded server, answering for a Compose service."""
+
+    def __init__(self, service: Service, host: Host) -> None:
+        self.name, self.port, self._host = service.name, service.port, host
+
+    def dead(self) -> str:
+        return "" if ports.is_open(self.port) else "the stand-in server has ended"
+
+    def tail(self) -> str:
+        return "\n".join(self._host.stderr.read_text(errors="replace").splitlines()[-20:])
+
+    def describe(self) -> list[Container]:
+        return []
+
+    def stop(self) -> None:
+        self._host.close(self.name)
+
+
+class ComposeServer:
+    """A service in a container."""
+
+    def __init__(self, service: Service) -> None:
+        self.name, self.port, self._service = service.name, service.port, service
+
+    def dead(self) -> str:
+        found = self.describe()
+        if not found:
+            return "its container is gone"
+        container = found[0]
+        if container.state == "running":
+            return ""
+        killed = ", killed for want of memory" if container.oom_killed else ""
+        return f"its container is {container.state} with exit code {container.exit_code}{killed}"
+
+    def tail(self) -> str:
+        return containers.log_tail(self._service)
+
+    def describe(self) -> list[Container]:
+        return containers.look(self._service)
+
+    def stop(self) -> None:
+        containers.down(self._service.file)
+
+
+class ForegroundServer:
+    """A command that keeps a session of its own busy."""
+
+    def __init__(self, name: str, url: str, session: Session, execution: Execution) -> None:
+        self.name, self.port = name, port_of(url)
+        self._session, self._execution = session, execution
+        self._ended: Ending | None = None
+
+    def dead(self) -> str:
+        if self._ended is None and self._execution.done():
+            self._ended = self._execution.ending()
+        return f"it exited with status {self._ended.exit_code}" if self._ended else ""
+
+    def tail(self) -> str:
+        text = self._execution.stdout.text() + self._execution.stderr.text()
+        return "\n".join(text.splitlines()[-20:])
+
+    def describe(self) -> list[Container]:
+        return []
+
+    def stop(self) -> None:
+        if not self.dead():
+            self._execution.kill()
+
+
+def port_of(url: str) -> int:
+    """The port of an http:// address."""
+    return urlsplit(url).port or 80
+
+
+def wait_until_healthy(url: str, pump: Pump, deadline: float, dead: Callable[[], bool]) -> bool:
+    """Ask `url` until it answers 200; False where the deadline passes or the server ends first."""
+    while time.monotonic() < deadline and not dead():
+        if pump.call(lambda: _healthy(url), deadline):
+            return True
+        pump.run(dead, min(deadline, time.monotonic() + 0.1))
+    return False
+
+
+def probe(port: int, model: str, *, real: bool) -> str:
+    """Ask one question; returns what is wrong with the answer, empty if it is sane.
+
+    Args:
+        model: The served name; empty to ask the server for it.
+        real: The page's own model answers, which knows that 12*17 is 204.
+    """
+    import httpx
+
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PROBE_SECONDS) as client:
+        try:
+            served = [model] if model else _served(client)
+            return _wrong_with(client, served[0], real=real) if served else ""
+        except (httpx.HTTPError, KeyError, IndexError, TypeError, ValueError) as error:
+            return f"the probe prompt failed: {error!r}"
+
+
+def confirm_stopped(server: Server, at: str, pump: Pump) -> None:
+    """Believe that a server is stopped only when its port is closed."""
+    end = time.monotonic() + _STOP_SECONDS
+    while ports.is_open(server.port):
+        if time.monotonic() >= end:
+            who = ports.holder(server.port)
+            raise NotStopped(f"{at}: it should have stopped '{server.name}', but port {server.port} is still held by {who}")
+        pump.run(lambda: False, time.monotonic() + 0.05)
+
+
+def _healthy(url: str) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(url, timeout=5.0).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _served(client: httpx.Client) -> list[str]:
+    answer = client.get("/v1/models")
+    return [model["id"] for model in answer.json()["data"]] if answer.status_code == 200 else []
+
+
+def _wrong_with(client: httpx.Client, model: str, *, real: bool) -> str:
+    request: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": PROBE}],
+        "max_tokens": PROBE_TOKENS,
+        "temperature": 0.0,
+        "chat_template_kwargs": {"enable_thinking": False},
+    }
+    answer = client.post("/v1/chat/completions", json=request)
+    if answer.status_code != 200:
+        return f"the probe prompt got HTTP {answer.status_code}: {answer.text[:200]}"
+    choice = answer.json()["choices"][0]
+    text = choice["message"]["content"] or ""
+    if choice["finish_reason"] not in {"stop", "length"}:
+        return f"the probe's finish reason is '{choice['finish_reason']}'"
+    if real:
+        return "" if "204" in text else f"asked 12*17, it says {text[:100]!r}, not 204"
+    return "" if len(set(text.split())) >= 3 else f"the probe's answer has no three different words: {text[:100]!r}"

@@ -1,0 +1,160 @@
+"""What each command of the program does: small functions, each of which takes the last one's result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from gb10docs.observe import Observers
+from gb10docs.pages import Page
+from gb10docs.plan import Action, Plan, make_plan
+from gb10docs.results import Outcome, Report
+from gb10docs.targets import choose
+from gb10docs.tree import find_root, lessons, read_pages
+
+PASSED, FAILED, NOTHING_RAN, INTERRUPTED = 0, 1, 3, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which steps, on which kind of machine."""
+
+    pages: tuple[str, ...]
+    root: Path | None
+    target: str
+    only: tuple[str, ...]
+    start: str | None
+    allow: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How to run them, and what to write."""
+
+    keep_going: bool = False
+    strict: bool = False
+    record: bool = False
+    json_file: Path | None = None
+    junit_file: Path | None = None
+
+
+def list_pages(root: Path | None) -> None:
+    """Every page that has steps."""
+    for page in lessons(find_root(root)):
+        print(f"{page.name}  {page.title}  ({_steps(len(page.steps))})")
+
+
+def show_plan(selection: Selection) -> int:
+    """What would run, what is replaced or skipped, and why."""
+    plans = _plans(selection)
+    for plan in plans:
+        print(f"{plan.page.relative} on {plan.target.name}")
+        for planned in plan.steps:
+            notes = [planned.reason, *(f"with {stand_in}" for stand_in in planned.stand_ins if planned.action is Action.RUN)]
+            print(f"  {planned.action.value:8}{planned.step.id}  {'; '.join(note for note in notes if note)}".rstrip())
+    return PASSED if any(plan.runnable for plan in plans) else NOTHING_RAN
+
+
+def run(selection: Selection, wishes: Wishes) -> int:
+    """Run, report, record; returns the exit status."""
+    plans = _plans(selection)
+    reports, interrupted = _run_all(plans, selection, wishes)
+    _write(reports, wishes)
+    if wishes.record:
+        _record(reports, plans, find_root(selection.root))
+    return INTERRUPTED if interrupted else _exit_status(reports, wishes)
+
+
+def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
+    """This machine, and for each lesson what runs here and what the other steps lack."""
+    from gb10docs import machine
+    from gb10docs.needs import gigabytes
+
+    seen = machine.look()
+    chosen = choose(target, allow=allow)
+    print(f"{seen.hardware}, {gigabytes(seen.memory_bytes)} memory, {seen.os}, {seen.arch}, target {chosen.name}")
+    where = find_root(root)
+    for page in lessons(where):
+        plan = make_plan([page], where, chosen)[0]
+        print(f"\n{page.name}: {page.title}")
+        for line in _diagnosis(plan):
+            print(f"  {line}")
+
+
+def _plans(selection: Selection) -> list[Plan]:
+    root = find_root(selection.root)
+    pages = read_pages(root, selection.pages)
+    target = choose(selection.target, allow=selection.allow)
+    return make_plan(pages, root, target, only=selection.only, start=selection.start)
+
+
+def _run_all(plans: list[Plan], selection: Selection, wishes: Wishes) -> tuple[list[Report], bool]:
+    """One page after the other; a page that builds on one that failed is not begun."""
+    from gb10docs.reports import console, github
+    from gb10docs.run import run_plan
+
+    root = find_root(selection.root)
+    show = console.Console()
+    observer = Observers([show, *github.observers()])
+    reports: list[Report] = []
+    failed: set[str] = set()
+    for plan in plans:
+        if not wishes.keep_going and failed & set(plan.page.after):
+            continue
+        report, interrupted = run_plan(
+            plan, root, observer, keep_going=wishes.keep_going, fetching=show.fetching
+        )
+        reports.append(report)
+        if report.summary.failed:
+            failed.add(plan.page.name)
+        if interrupted:
+            return reports, True
+    return reports, False
+
+
+def _write(reports: list[Report], wishes: Wishes) -> None:
+    if wishes.json_file:
+        from gb10docs.reports import report_json
+
+        report_json.write(wishes.json_file, reports)
+    if wishes.junit_file:
+        from gb10docs.reports import junit
+
+        junit.write(wishes.junit_file, reports)
+
+
+def _record(reports: list[Report], plans: list[Plan], root: Path) -> None:
+    raise NotImplementedError
+
+
+def _exit_status(reports: list[Report], wishes: Wishes) -> int:
+    results = [step for report in reports for step in report.steps]
+    outcomes = Counter(step.outcome for step in results)
+    if outcomes[Outcome.FAILED]:
+        return FAILED
+    if not outcomes[Outcome.PASSED]:
+        return NOTHING_RAN
+    missing = [step for step in results if step.outcome is not Outcome.PASSED and not step.optional]
+    return FAILED if wishes.strict and missing else PASSED
+
+
+def _diagnosis(plan: Plan) -> list[str]:
+    actions = Counter(planned.action for planned in plan.steps)
+    stood_in = sum(bool(planned.stand_ins) for planned in plan.steps if planned.action is Action.RUN)
+    lines = [
+        f"{_steps(actions[Action.RUN])} can run here ({stood_in} with stand-ins), "
+        f"{actions[Action.REPLACE]} replaced, {actions[Action.SKIP]} skipped"
+    ]
+    causes: dict[str, list[str]] = {}
+    for planned in plan.steps:
+        if planned.action is Action.SKIP:
+            causes.setdefault(planned.cause, []).append(planned.step.name)
+    return lines + [f"missing: {cause}: {', '.join(names)}" for cause, names in causes.items()]
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' if count != 1 else ''}"
+
+
+_ = Page
