@@ -1,13 +1,14 @@
 """Secrets and this machine's names, taken out of whatever is printed, reported or recorded.
 
-Output passes through a Redactor as it arrives, before anything else sees it. A secret is looked for in three views of
-the output: as it is; *squeezed*, with line ends, blanks, control characters and quotes taken out, so that it is found
-however it was wrapped; and *decoded*, with percent and backslash escapes resolved as well. Base64 is looked for at all
-three places that a secret can have in a group of three bytes. A hit is traced back to the bytes it came from, and
-those are replaced by `[HF_TOKEN]`, or by `[secret]` where only the shape of a token gave it away.
+Output passes through a Redactor as it arrives, before anything else sees it. A secret is looked for in
+three views of the output: as it is; *squeezed*, with line ends, blanks, control characters and quotes taken
+out, so that it is found however it was wrapped; and *decoded*, with percent and backslash escapes resolved
+as well. Base64 is looked for at all three places that a secret can have in a group of three bytes. A hit is
+traced back to the bytes it came from, and those are replaced by `[HF_TOKEN]`, or by `[secret]` where only
+the shape of a token gave it away.
 
-Left alone, on purpose: values shorter than eight bytes, parts of a secret, a secret spread over more than 2 KiB or
-over two streams, and encodings nobody uses by accident (hexadecimal, base64 of base64).
+Left alone, on purpose: values shorter than eight bytes, parts of a secret, a secret spread over more than 2
+KiB or over two streams, and encodings nobody uses by accident (hexadecimal, base64 of base64).
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ _KNOWN_NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NGC_API_KEY", "NGC_CLI_AP
 _SECRET_NAME = re.compile(r"(?:_TOKEN|_API_KEY|_ACCESS_KEY|_SECRET|PASSWORD|PASSWD)$")
 _CREDENTIALS = re.compile(r"://(?:[^/\s:@]*:)?([^/\s:@]{8,})@")
 
-_COMMON_NAMES = frozenset(
-    """admin arm64 build builder compose cuda debian default desktop develop developer docker ec2-user github gitlab
-    guest home host jenkins jetson jovyan laptop linux local localhost machine main model nobody node nvidia ollama
-    python root runner sglang spark dgx-spark student system test tester trtllm ubuntu user users vllm work worker
-    workspace workstation""".split()
-)
+_COMMON = """
+admin arm64 build builder compose cuda debian default desktop develop developer dgx-spark docker ec2-user
+github gitlab guest home host jenkins jetson jovyan laptop linux local localhost machine main model nobody
+node nvidia ollama python root runner sglang spark student system test tester trtllm ubuntu user users vllm
+work worker workspace workstation
+"""
+_COMMON_NAMES = frozenset(_COMMON.split())
 """Names that identify nobody and stand in ordinary text, which masking them would corrupt."""
 
 _SPREAD = bytes(range(33)) + b"'\""
@@ -60,7 +62,8 @@ _SHAPES = {
 """How tokens begin, with what they go on, and the fewest and most of that."""
 _ALONE = rb"(?<![A-Za-z0-9])"
 _TOKENS = {
-    head: re.compile(b"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, *shape)) for head, shape in _SHAPES.items()
+    head: re.compile(rb"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, letter, least, most))
+    for head, (letter, least, most) in _SHAPES.items()
 }
 _NGC_LEGACY = re.compile(
     rb"(?<![A-Za-z0-9])[A-Za-z0-9]{35}6[A-Za-z0-9]{11}t[A-Za-z0-9]{12}L[A-Za-z0-9]{6}t[A-Za-z0-9]{16}"
@@ -71,7 +74,9 @@ _WRAPPED_HEADS = (b"hf_", b"nvapi-")
 _WRAPPED_TOKEN = re.compile(
     _ALONE + rb"(?:hf_(?:" + _BREAK + rb"[A-Za-z0-9]){34}|nvapi-(?:" + _BREAK + rb"[\w-]){64})"
 )
-_WRAPPED_OPEN = re.compile(rb"(?:hf_(?:[A-Za-z0-9]|\s|\\){0,400}|nvapi-(?:[\w-]|\s|\\){0,700})\Z")
+_WRAPPED_OPEN = re.compile(
+    rb"(?:hf_(?:%b[A-Za-z0-9]){0,33}|nvapi-(?:%b[\w-]){0,63})[ \t]*\\?\r?(?:\n[ \t]*)?\Z" % (_BREAK, _BREAK)
+)
 _TOKEN_BYTES = (string.ascii_letters + string.digits + "_-").encode()
 _IS_TOKEN_BYTE = bytes(int(byte in _TOKEN_BYTES) for byte in range(256))
 _RUN, _LONG_RUN, _LEGACY_RUN = b"\1" * 18, b"\1" * 33, b"\1" * 84
@@ -86,16 +91,17 @@ class Redactor:
 
         Args:
             secrets: Name to value, as in `HF_TOKEN` to the token; values under eight bytes are left alone.
-            places: Text to what replaces it, as in `/home/ann` to `~`. One with a slash is replaced where it is the
-                beginning of a path, any other (a user, a host, an address) only as a whole word, and not at all
-                if it is shorter than four characters or so common (`root`, `ubuntu`) that it identifies nobody.
+            places: Text to what replaces it, as in `/home/ann` to `~`. One with a slash is replaced where a
+                path begins with it; any other (a user, a host, an address) only as a whole word, and not at all
+                if it is shorter than four characters or so common (`root`, `ubuntu`) that it names nobody.
         """
         self._labels: dict[bytes, bytes] = {}
         for name, value in secrets.items():
             for needle in _needles(value):
                 self._labels.setdefault(needle, f"[{name}]".encode())
         self._under_way = _Openings(self._labels)
-        self._places = {text.encode(): word.encode() for text, word in (places or {}).items() if _is_telling(text)}
+        telling = {text: word for text, word in (places or {}).items() if _is_telling(text)}
+        self._places = {os.fsencode(text): word.encode() for text, word in telling.items()}
         self._place = _place_pattern(self._places)
         self._place_under_way = _Openings(end for place in self._places for end in _place_endings(place))
         self._reach = max(_REACH, 8 * self._under_way.longest)
@@ -124,8 +130,9 @@ class Redactor:
     def settled(self, data: bytes) -> int:
         """Up to where the data holds nothing that further bytes could turn into something to replace."""
         start = max(0, len(data) - self._reach)
-        window = data[start:]
-        return start + min(self._secret_under_way(window), _token_under_way(window), self._place_under_way.find(window))
+        tail = data[start:]
+        at = min(self._secret_under_way(tail), _token_under_way(tail), self._place_under_way.find(tail))
+        return start + at
 
     @property
     def longest_hold(self) -> int:
@@ -133,6 +140,8 @@ class Redactor:
         return 2 * self._reach
 
     def _secret_spans(self, data: bytes) -> Iterator[_Span]:
+        if not self._labels:
+            return
         squeezed = _squeeze(data)
         found = [needle for needle in self._labels if needle in squeezed]
         if found:
@@ -149,12 +158,14 @@ class Redactor:
                 yield _Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle], 2)
 
     def _secret_under_way(self, data: bytes) -> int:
+        if not self._labels:
+            return len(data)
         joined = data.removesuffix(b"\r").removesuffix(b"\\")
         if not joined.endswith(b"\\") and data.startswith(b"\\", len(joined)):
             return min(self._secret_under_way(joined), len(joined))
         squeezed = _squeeze(data)
         first = self._under_way.find(squeezed)
-        if self._labels and (b"%" in squeezed or b"\\" in squeezed):
+        if b"%" in squeezed or b"\\" in squeezed:
             unfinished = _UNFINISHED_ESCAPE.search(squeezed)
             stem = squeezed[: unfinished.start()] if unfinished else squeezed
             first = min(first, len(stem))
@@ -226,7 +237,7 @@ class _Openings:
         while self._heads and (match := self._heads.search(text, max(0, at))):
             at = match.start()
             rest = text[at:]
-            if any(word.startswith(rest) for word in self._words):
+            if any(word.startswith(rest) and word != rest for word in self._words):
                 return at
             at += 1
         return len(text)
@@ -262,8 +273,8 @@ class _Trace:
 
 def secrets_in(env: Mapping[str, str]) -> dict[str, str]:
     """The values of an environment that must not be shown, by the names of their variables."""
-    names = [*(name for name in _KNOWN_NAMES if name in env), *(name for name in env if _SECRET_NAME.search(name))]
-    secrets = {name: env[name] for name in dict.fromkeys(names) if len(env[name]) >= SHORTEST_SECRET}
+    names = dict.fromkeys([*_KNOWN_NAMES, *(name for name in env if _SECRET_NAME.search(name))])
+    secrets = {name: env[name] for name in names if len(env.get(name, "")) >= SHORTEST_SECRET}
     for name, value in env.items():
         credentials = _CREDENTIALS.search(value)
         if credentials:
@@ -273,13 +284,14 @@ def secrets_in(env: Mapping[str, str]) -> dict[str, str]:
 
 def this_machine(env: Mapping[str, str]) -> dict[str, str]:
     """The places that name this machine and its user: home folder, user, host and addresses."""
-    places = {env.get("HOME", "").rstrip("/"): "~", env.get("USER", ""): "user", env.get("LOGNAME", ""): "user"}
+    users, home = (env.get("USER", ""), env.get("LOGNAME", "")), env.get("HOME", "").rstrip("/")
+    places = dict.fromkeys(users, "user") | {home: "~"}
     places |= {socket.gethostname(): "host"} | dict.fromkeys(_own_addresses(), "address")
     return {text: word for text, word in places.items() if text}
 
 
 def _own_addresses() -> Iterator[str]:
-    """The addresses that packets to elsewhere would leave from; none is sent (RFC 5737, RFC 3849 addresses)."""
+    """The addresses that packets to elsewhere would leave from; none is sent (RFC 5737, RFC 3849)."""
     for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -338,10 +350,7 @@ def _letter(escape: re.Match[bytes]) -> bytes:
 
 
 def _any_in(words: Iterable[bytes], text: bytes) -> bool:
-    for word in words:  # noqa: SIM110  any() with a generator costs three times as much here
-        if word in text:
-            return True
-    return False
+    return any(word in text for word in words)
 
 
 def _occurrences(text: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
@@ -371,7 +380,7 @@ def _token_spans(data: bytes) -> Iterator[_Span]:
 
 
 def _is_random(text: bytes) -> bool:
-    """Whether upper and lower case are mixed as in a token and not as in words that stand below each other."""
+    """Whether upper and lower case are mixed as in a token, not as in words one below the other."""
     upper = sum(65 <= byte <= 90 for byte in text)
     lower = sum(97 <= byte <= 122 for byte in text)
     return min(upper, lower) >= 6
@@ -409,8 +418,10 @@ def _place_pattern(places: Iterable[bytes]) -> re.Pattern[bytes] | None:
 
 
 def _place_endings(place: bytes) -> tuple[bytes, ...]:
-    """A place with what must be seen after it to know that it has ended."""
-    return (place, place + b".") if b"/" in place else (place,)
+    """A place with what must be seen after it before it is known to have ended, and one byte more."""
+    if place.endswith(b"/"):
+        return (place,)
+    return (place + b"\0", place + b".\0") if b"/" in place else (place + b"\0",)
 
 
 def _merged(spans: list[_Span]) -> list[_Span]:
@@ -443,9 +454,8 @@ def _beginnings(head: bytes, rest: bytes) -> bytes:
     return re.escape(head[:1]) + pattern
 
 
-_TOKEN_OPEN = re.compile(
-    _ALONE
-    + rb"(?:"
-    + b"|".join(_beginnings(head, b"%b{0,%d}\\Z" % (letter, most - 1)) for head, (letter, _, most) in _SHAPES.items())
-    + rb"|(?:[LMNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[LMNOYZa-e][A-Za-z0-9]{0,2})?\Z)"
-)
+_TOKENS_SO_FAR = [
+    _beginnings(head, rb"%b{0,%d}\Z" % (letter, most - 1)) for head, (letter, _, most) in _SHAPES.items()
+]
+_NGC_LEGACY_SO_FAR = rb"(?:[LMNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[LMNOYZa-e][A-Za-z0-9]{0,2})?\Z"
+_TOKEN_OPEN = re.compile(_ALONE + rb"(?:" + b"|".join([*_TOKENS_SO_FAR, _NGC_LEGACY_SO_FAR]) + rb")")

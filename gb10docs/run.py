@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gb10docs
-from gb10docs import blame, lock, machine, ports, processes, servers
+from gb10docs import blame, containers, lock, machine, ports, processes, servers
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
 from gb10docs.lock import Holder, Lock
@@ -139,6 +139,8 @@ class Run:
             with contextlib.suppress(GB10DocsError):
                 server.stop()
         self._servers.clear()
+        for file in self._lock.holder.compose:
+            containers.down(Path(file))
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()
@@ -262,7 +264,15 @@ class Run:
             reason = str(error)
         if reason:
             result.outcome, result.reason = Outcome.FAILED, self._redactor.text(reason)
+            self._explain_container(planned, result)
         return result
+
+    def _explain_container(self, planned: PlannedStep, result: StepResult) -> None:
+        """Of a service that did not come up: its containers, and the end of their log."""
+        if planned.service:
+            server = servers.ComposeServer(planned.service)
+            result.containers = server.describe()
+            result.reason = self._redactor.text(f"{result.reason}\n{server.tail()}".rstrip())
 
     def _servers_after(self, planned: PlannedStep, result: StepResult) -> None:
         """What the step started answers sanely, and what it stopped is gone."""

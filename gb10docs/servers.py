@@ -94,7 +94,7 @@ class ComposeServer:
         return containers.look(self._service)
 
     def stop(self) -> None:
-        containers.down(self._service.file)
+        """Its Compose file is taken down at the run's end, whatever became of its containers."""
 
 
 class ForegroundServer:

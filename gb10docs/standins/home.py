@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import site
 import stat
@@ -87,12 +88,17 @@ def _make_venv(folder: Path) -> None:
     ours = [str(Path(__file__).parents[2]), *site.getsitepackages()]
     lines = [f"import site; site.addsitedir({path!r})" for path in ours]
     (packages / "gb10docs-home.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    python = folder / "bin" / "python"
     for name, distribution in SCRIPTS.items():
-        (entry,) = metadata.distribution(distribution).entry_points.select(group="console_scripts", name=name)
-        script = SCRIPT.format(python=python, module=entry.module, function=entry.attr)
-        _write_script(folder / "bin" / name, script)
-    _write_script(folder / "bin" / "gb10docs", OWN_SCRIPT.format(python=python))
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            _write_entry_point(folder / "bin" / name, distribution)
+    _write_script(folder / "bin" / "gb10docs", OWN_SCRIPT.format(python=folder / "bin" / "python"))
+
+
+def _write_entry_point(path: Path, distribution: str) -> None:
+    scripts = metadata.distribution(distribution).entry_points.select(group="console_scripts", name=path.name)
+    for entry in scripts:
+        python = path.with_name("python")
+        _write_script(path, SCRIPT.format(python=python, module=entry.module, function=entry.attr))
 
 
 def _write_script(path: Path, text: str) -> None:

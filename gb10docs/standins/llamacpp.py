@@ -29,8 +29,8 @@ CONTEXT = 8192
 """Tokens of context, which is what SmolLM2 was trained with."""
 
 MOST_THREADS = 4
-"""Threads wait for each other after each operation, so one that has to share its core stalls all of them: on two
-cores with one of them busy, two threads took 8 s for what one does in 0.6 s. Hence half of the cores at most.
+"""Threads wait for each other after each operation, so one that has to share its core stalls them all: on two
+cores, one of them busy, two threads took 8 s for what one does in 0.6 s. Hence half of the cores at most.
 """
 
 GRACE_S = 1
@@ -54,7 +54,7 @@ def main(gguf: str, parent: str) -> None:
 
 def load(gguf: Path) -> Any:
     """llama.cpp's own server on a private port of 127.0.0.1, model loaded."""
-    from xllamacpp import CommonParams, Server  # type: ignore[import-untyped]
+    from xllamacpp import CommonParams, Server
 
     params = CommonParams()
     params.model.path = str(gguf)

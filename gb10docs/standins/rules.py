@@ -20,7 +20,7 @@ class RulesError(GB10DocsError):
     """A service names an engine for which there is no field table."""
 
 
-class Refused(Exception):
+class RefusalError(Exception):
     """The engine would answer with an error.
 
     Attributes:
@@ -73,20 +73,22 @@ def tables() -> dict[str, Any]:
 
 
 def accept(body: Body, route: Route, service: Service) -> Body:
-    """The fields that the engine reads; raises Refused where it would refuse or the stand-in is not able."""
+    """The fields that the engine reads; raises RefusalError where it or the stand-in would not do it."""
     rules = service.rules
     known = set(rules[f"{route}_fields"])
     surplus = sorted(set(body) - known)
     if surplus and rules["unknown_fields"] == "reject":
-        raise Refused(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
+        raise RefusalError(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
     for name in ("messages" if route == "chat" else "prompt", *rules["required"]):
         if body.get(name) is None:
-            raise Refused(400, f"Field required: {name}", param=name)
+            raise RefusalError(400, f"Field required: {name}", param=name)
     if body.get("model") not in (None, service.served_name):
         message = f"The model `{body['model']}` does not exist."
-        raise Refused(rules["unknown_model"], message, "NotFoundError", "model")
+        raise RefusalError(rules["unknown_model"], message, "NotFoundError", "model")
     if body.get("stream_options") and not body.get("stream"):
-        raise Refused(400, "Stream options can only be defined when stream is true.", param="stream_options")
+        raise RefusalError(
+            400, "Stream options can only be defined when stream is true.", param="stream_options"
+        )
     accepted = {name: value for name, value in body.items() if name in known and value is not None}
     _check_values(accepted, rules)
     _check_template_kwargs(accepted, service)
@@ -123,13 +125,13 @@ def _check_values(accepted: Body, rules: Mapping[str, Any]) -> None:
             continue
         value = accepted[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Refused(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
+            raise RefusalError(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
         if (low is not None and value < low) or (high is not None and value > high):
             bound = "inf" if high is None else high
-            raise Refused(400, f"{name} must be in [{low}, {bound}], got {value}.", param=name)
+            raise RefusalError(400, f"{name} must be in [{low}, {bound}], got {value}.", param=name)
     for name in rules["above_zero"]:
         if accepted.get(name) == 0:
-            raise Refused(400, f"{name} must be greater than zero, got 0.", param=name)
+            raise RefusalError(400, f"{name} must be greater than zero, got 0.", param=name)
 
 
 def _check_template_kwargs(accepted: Body, service: Service) -> None:
@@ -137,7 +139,7 @@ def _check_template_kwargs(accepted: Body, service: Service) -> None:
     unused = sorted(set(accepted.get("chat_template_kwargs", {})) - set(used))
     if unused and service.rules["template_kwargs"] == "reject":
         message = f"The chat template does not use these chat_template_kwargs: {', '.join(unused)}"
-        raise Refused(400, message, param="chat_template_kwargs")
+        raise RefusalError(400, message, param="chat_template_kwargs")
 
 
 def _check_carried(accepted: Body) -> None:
@@ -149,9 +151,11 @@ def _check_carried(accepted: Body) -> None:
             and isinstance(value, list)
             and not all(isinstance(token, int) for token in value)
         ):
-            raise Refused(501, "the stand-in carries out one prompt a request", "NotImplementedError", name)
+            raise RefusalError(
+                501, "the stand-in carries out one prompt a request", "NotImplementedError", name
+            )
         if name not in able and value not in ([], {}) and value != llamacpp["harmless"].get(name):
             message = (
                 f"the stand-in llamacpp/SmolLM2-135M-Instruct cannot carry out '{name}': {json.dumps(value)}"
             )
-            raise Refused(501, message, "NotImplementedError", name)
+            raise RefusalError(501, message, "NotImplementedError", name)

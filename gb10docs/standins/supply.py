@@ -27,9 +27,15 @@ class Supply:
     """
 
     def __init__(
-        self, plan: Plan, scratch: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
+        self,
+        plan: Plan,
+        scratch: Path,
+        marked: Mapping[str, str],
+        progress: Callable[[int, int], None] | None,
     ) -> None:
-        self._stand_ins = {one for planned in plan.steps if planned.action is not Action.SKIP for one in planned.stand_ins}
+        self._stand_ins = {
+            one for planned in plan.steps if planned.action is not Action.SKIP for one in planned.stand_ins
+        }
         self._home = scratch / "home"
         home.seed(self._home, user_home=Path.home())
         self._host = self._start_host(scratch, marked, progress) if self._stand_ins else None

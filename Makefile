@@ -1,0 +1,42 @@
+# The two commands of a fresh machine are `make run` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(wildcard requirements/*.txt)
+
+.PHONY: run test test-engines lint bench lock clean
+
+run: $(VENV)/.run
+	$(BIN)/gb10docs run lesson-03
+
+test: $(VENV)/.test
+	$(BIN)/ruff check gb10docs tests snippets
+	$(BIN)/ruff format --check gb10docs tests snippets
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.test
+	$(BIN)/python tests/bench/run.py
+
+# Versions and hashes, no addresses. Needs uv.
+lock:
+	for part in run test; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links --quiet requirements/$$part.in -o requirements/$$part.txt || exit 1; done
+
+$(VENV)/.venv:
+	$(PYTHON) -c 'import sys; sys.exit("gb10docs needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.run: $(VENV)/.venv requirements/run.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/test.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV)
