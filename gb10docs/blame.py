@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from gb10docs.sessions import Ending, Failure, signal_name
 from gb10docs.snippets import Snippet
 
-_CONTINUES = ("\\", "|", "&&", "||")
+_LONGEST = 160
+_SKIPPED = re.compile(
+    r"""(?xs) \\. | \$?'(?:(?<=\$')(?:\\.|[^'\\])*|[^']*)' | "(?:\\.|[^"\\])*" | \#[^\n]*
+    | <<-?[ ]*(?P<mark>['"]?)(?P<ends>[A-Za-z_]\w*)(?P=mark) | <<<"""
+)
 
 
 def why(ending: Ending, snippet: Snippet, copy: Path) -> str:
@@ -38,49 +44,97 @@ def _failure(ending: Ending, snippet: Snippet, copy: Path) -> str:
     inside = next((failure for failure in ending.failures if failure.file == str(copy)), None)
     innermost = ending.failures[0]
     failure = inside or innermost
-    command = _command(snippet, failure.line) if inside else Path(failure.file).name
-    part = f", part {failure.part} of the pipe (`{_part(command, failure)}`)" if failure.parts > 1 else ""
+    status = _status(ending.exit_code)
     elsewhere = "" if inside is innermost else f" (in {innermost.file}:{innermost.line})"
-    return f"snippets/{snippet.name}:{failure.line}: `{command}` failed with {_status(ending.exit_code)}{part}{elsewhere}"
+    if inside is None:
+        return f"snippets/{snippet.name}: `{Path(failure.file).name}` failed with {status}{elsewhere}"
+    command = command_at(snippet.text, failure.line)
+    if failure.parts == 1:
+        return f"snippets/{snippet.name}:{command.line}: `{command}` failed with {status}{elsewhere}"
+    part = next(iter(_pipes(command, failure.parts)), [command] * failure.parts)[failure.part - 1]
+    where = f"part {failure.part} of {failure.parts} of the pipe"
+    return f"snippets/{snippet.name}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
 
 
-def _command(snippet: Snippet, line: int) -> str:
-    """The command that a line belongs to, its continuation lines joined."""
-    lines = snippet.text.splitlines()
-    first = last = min(line, len(lines)) - 1
-    while first > 0 and lines[first - 1].rstrip().endswith(_CONTINUES):
-        first -= 1
-    while last < len(lines) - 1 and lines[last].rstrip().endswith(_CONTINUES):
-        last += 1
-    return " ".join(part.strip().removesuffix("\\").strip() for part in lines[first : last + 1])
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Some text of a snippet, and the line on which it begins, counted from 1."""
+
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        text = " ".join(self.text.replace("\\\n", " ").split())
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _part(command: str, failure: Failure) -> str:
-    parts = split_pipe(command)
-    return parts[failure.part - 1] if len(parts) == failure.parts else "?"
+def command_at(text: str, line: int) -> Command:
+    """The command that a line belongs to, with the lines that it goes on over and without here-documents."""
+    start, end, last = 0, len(text), ""
+    for letter in _bare(text):
+        if letter.text != "\n":
+            last = (last + letter.text)[-2:] if letter.text.strip() else last
+        elif not last.endswith(("|", "&&")):
+            if text.count("\n", 0, letter.after) >= line:
+                end = letter.position
+                break
+            start, last = letter.after, ""
+    shown = text[start:end]
+    return Command(text.count("\n", 0, start + len(shown) - len(shown.lstrip())) + 1, shown.strip())
 
 
-def split_pipe(command: str) -> list[str]:
-    """The parts of a pipe; `||` and a `|` within quotes or brackets separate nothing."""
-    parts = [""]
-    quote = ""
-    depth = 0
-    for position, letter in enumerate(command):
-        before = command[position - 1] if position else ""
-        around = before + command[position + 1 : position + 2]
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        elif letter in "({":
-            depth += 1
-        elif letter in ")}":
-            depth -= 1
-        elif letter == "|" and depth == 0 and "|" not in around:
-            parts.append("")
+def _pipes(command: Command, parts: int) -> Iterator[list[Command]]:
+    """Every pipe of so many parts in a command line; what is quoted or in brackets separates nothing."""
+    text = command.text
+    pipe: list[tuple[int, int]] = []
+    start = 0
+    for letter in [*_bare(text), _Letter(len(text), ";", 0, len(text))]:
+        position = letter.position
+        around = text[max(position - 1, 0) : position] + text[position + 1 : position + 2]
+        if letter.depth or letter.text not in tuple("|&;") or position < start or ">" in around:
             continue
-        parts[-1] += letter
-    return [part.strip().removeprefix("&").strip() for part in parts]
+        pipe.append((start, position))
+        start = position + 1 + (letter.text != ";" and text[position + 1 : position + 2] in ("|", "&"))
+        if letter.text == "|" and not around.endswith("|"):
+            continue
+        if len(pipe) == parts:
+            yield [_cut(command, begin, end) for begin, end in pipe]
+        pipe = []
+
+
+def _cut(command: Command, begin: int, end: int) -> Command:
+    piece = command.text[begin:end].replace("\\\n", " \n")
+    begin += len(piece) - len(piece.lstrip())
+    return Command(command.line + command.text.count("\n", 0, begin), piece.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    position: int
+    text: str
+    depth: int
+    """How many brackets are around it on its line."""
+    after: int
+    """Where reading goes on: for the end of a line, behind its here-documents."""
+
+
+def _bare(text: str) -> Iterator[_Letter]:
+    """Each letter that bash reads as itself: not quoted, escaped, in a comment or in a here-document."""
+    position = depth = 0
+    ends: list[str] = []
+    while position < len(text):
+        skipped = _SKIPPED.match(text, position)
+        if skipped and not (text[position] == "#" and position and text[position - 1] not in " \t\n;&|("):
+            position = skipped.end()
+            ends += [skipped["ends"]] if skipped["ends"] else []
+            continue
+        letter, after = text[position], position + 1
+        depth = 0 if letter == "\n" else max(0, depth + (letter in "({") - (letter in ")}"))
+        while letter == "\n" and ends:
+            closed = re.compile(rf"^\t*{re.escape(ends.pop(0))}$\n?", re.MULTILINE).search(text, after)
+            after = closed.end() if closed else after
+        yield _Letter(position, letter, depth, after)
+        position = after
 
 
 def _returns(snippet: Snippet) -> bool:

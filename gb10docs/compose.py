@@ -42,17 +42,29 @@ def read_service(root: Path, serves: str, at: str) -> Service:
     folder, _, name = serves.rpartition(":")
     file = next((root / folder / file for file in _FILES if (root / folder / file).is_file()), None)
     if file is None:
-        raise BadService(f"{at}: 'serves' names {folder}, which holds no compose.yaml")
+        raise BadService(f"{at}: 'serves' names {folder}, which holds no compose.yaml: name the folder of one")
+    described = _read(file)
+    services = described.get("services") or {}
+    if not isinstance(services, dict) or not isinstance(services.get(name, {}), dict):
+        raise BadService(f"{file}: 'services' is no table of tables: write it as Compose reads it")
+    if name not in services:
+        raise BadService(f"{at}: {file} has no service '{name}': {did_you_mean(name, map(str, services))}")
+    return _service(name, services[name], file, str(described.get("name") or file.parent.name))
+
+
+def _read(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        described = yaml.safe_load(file.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise BadService(f"{file}: no valid YAML: {error}") from error
-    services = described.get("services") or {}
-    if name not in services:
-        raise BadService(f"{at}: {file} has no service '{name}': {did_you_mean(name, services)}")
-    return _service(name, services[name], file, described.get("name") or file.parent.name)
+        described = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise BadService(f"{file}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise BadService(f"{file}:{mark.line + 1 if mark else 1}: no valid YAML: mend it") from error
+    if not isinstance(described, dict):
+        raise BadService(f"{file}:1: no table of keys: write it as Compose reads it")
+    return described
 
 
 def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Service:
@@ -62,13 +74,26 @@ def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Serv
     words = [str(word) for word in command]
     engine = next((engine for word, engine in _ENGINES.items() if word in words), "")
     if not engine:
-        raise BadService(f"{file}: the command of '{name}' starts none of {', '.join(_ENGINES.values())}")
+        raise BadService(
+            f"{file}: the command of '{name}' starts no engine that is known here: write one of {', '.join(_ENGINES)}"
+        )
     model = _model(words, engine)
     served = _option(words, _SERVED_NAME) or (PurePosixPath(model).name if engine == "trtllm" else model)
     length = _option(words, _MAX_LENGTH) or "0"
-    mounted = [file.parent / _source(volume) for volume in table.get("volumes") or [] if _source(volume).startswith("./")]
+    if not length.isdecimal():
+        raise BadService(f"{file}: the longest context of '{name}' is '{length}': write it as a number of tokens")
+    sources = [_source(volume) for volume in table.get("volumes") or []]
+    mounted = [file.parent / source for source in sources if source.startswith("./")]
     return Service(
-        name, file, str(table.get("image", "")), engine, _port(name, table, file), served, int(length), (file, *mounted), project
+        name=name,
+        file=file,
+        image=str(table.get("image", "")),
+        engine=engine,
+        port=_port(name, table, file),
+        served_name=served,
+        max_model_len=int(length),
+        files=(file, *mounted),
+        project=project,
     )
 
 
@@ -93,10 +118,22 @@ def _source(volume: object) -> str:
 
 
 def _port(name: str, table: dict[str, Any], file: Path) -> int:
-    for entry in table.get("ports") or []:
-        published = entry.get("published") if isinstance(entry, dict) else str(entry).split(":")[-2:][0]
-        host = entry.get("host_ip") if isinstance(entry, dict) else str(entry).rpartition(f":{published}:")[0]
-        if host != "127.0.0.1":
-            raise BadService(f"{file}: '{name}' publishes a port beyond this machine: write it as 127.0.0.1:{published}:…")
-        return int(str(published))
-    raise BadService(f"{file}: '{name}' publishes no port")
+    """The first published port; all of them must be published on this machine only."""
+    published = [_published(entry) for entry in table.get("ports") or []]
+    if not published:
+        raise BadService(f"{file}: '{name}' publishes no port: add one, as in 127.0.0.1:8001:8001")
+    for host, port in published:
+        if host != "127.0.0.1" or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise BadService(
+                f"{file}: '{name}' publishes '{host}:{port}': write it as 127.0.0.1:8001:8001, "
+                "one port in digits, for this machine only"
+            )
+    return int(published[0][1])
+
+
+def _published(entry: object) -> tuple[str, str]:
+    """Host address and port on this machine of one entry, empty where it names none."""
+    if isinstance(entry, dict):
+        return str(entry.get("host_ip", "")), str(entry.get("published", ""))
+    host, _, port = str(entry).rpartition(":")[0].rpartition(":")
+    return host, port

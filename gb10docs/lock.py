@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import shutil
 import tempfile
 import time
@@ -21,6 +22,10 @@ class Busy(GB10DocsError):
     """Another run holds the machine."""
 
 
+class BadLock(GB10DocsError):
+    """The lock's file is no file that we can open."""
+
+
 @dataclass
 class Holder:
     """Who holds the lock, and what has to be cleared away if it dies."""
@@ -30,7 +35,6 @@ class Holder:
     page: str
     user: str
     started: str
-    scratch: str
     compose: list[str] = field(default_factory=list)
     """Compose files whose services it started."""
 
@@ -61,6 +65,11 @@ def lock_path() -> Path:
     return Path(tempfile.gettempdir()) / "gb10docs.lock"
 
 
+def scratch_path(run: str) -> Path:
+    """The temporary folder of a run."""
+    return Path(tempfile.gettempdir()) / f"gb10docs-{run}"
+
+
 @contextlib.contextmanager
 def hold(holder: Holder) -> Iterator[Lock]:
     """Hold the machine, after clearing away what a killed run left.
@@ -68,60 +77,74 @@ def hold(holder: Holder) -> Iterator[Lock]:
     Raises:
         Busy: Another run holds it; the message names that run.
     """
-    descriptor = _open()
-    try:
-        if not _take(descriptor):
-            raise Busy(_busy(_read(descriptor)))
+    with _taken() as descriptor:
         dead = _read(descriptor)
         if dead:
             clear(dead)
         yield Lock(descriptor, holder)
         os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)
 
 
 def clean() -> list[str]:
     """Clear away what a killed run left; returns what was done, in words."""
-    descriptor = _open()
-    try:
-        if not _take(descriptor):
-            raise Busy(_busy(_read(descriptor)))
+    with _taken() as descriptor:
         dead = _read(descriptor)
         done = clear(dead) if dead else []
         os.ftruncate(descriptor, 0)
         return done
+
+
+@contextlib.contextmanager
+def _taken() -> Iterator[int]:
+    """The lock's file, held; it is never removed, so that all who wait hold the same."""
+    descriptor = _open()
+    try:
+        if not _take(descriptor):
+            raise Busy(_busy(_read(descriptor)))
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
 def clear(dead: Holder) -> list[str]:
-    """End the processes, containers and temporary folder of a run that is no more."""
+    """End the processes, containers and temporary folder of a run that is no more.
+
+    Everybody may write the lock's file, so nothing of ours is removed or stopped on its word alone.
+    """
     from gb10docs import containers
 
     done = []
     left = processes.marked(dead.run)
     if left:
         processes.stop(lambda: processes.marked(dead.run))
-        done.append(f"ended {len(left)} processes of run {dead.run}")
-    for file in dead.compose:
-        containers.down(Path(file))
+        done.append(f"ended {len(left)} process{'es' * (len(left) > 1)} of run {dead.run}")
+    for file in filter(_is_ours, map(Path, dead.compose)):
+        containers.down(file)
         done.append(f"stopped the containers of {file}")
-    if Path(dead.scratch).is_dir():
-        shutil.rmtree(dead.scratch, ignore_errors=True)
-        done.append(f"removed {dead.scratch}")
+    scratch = scratch_path(dead.run)
+    if _is_ours(scratch):
+        shutil.rmtree(scratch, ignore_errors=True)
+        done.append(f"removed {scratch}")
     return done
 
 
+def _is_ours(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_uid == os.getuid()
+    return False
+
+
 def _open() -> int:
-    path = lock_path()
+    path, flags = lock_path(), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, flags)
+        descriptor = os.open(path, flags | os.O_CREAT, 0o666)
         with contextlib.suppress(PermissionError):
             os.fchmod(descriptor, 0o666)
         return descriptor
+    except OSError as error:
+        raise BadLock(f"{path}: cannot be used as the lock of this machine: {error.strerror}: remove it") from error
 
 
 def _take(descriptor: int) -> bool:
@@ -133,8 +156,11 @@ def _take(descriptor: int) -> bool:
 
 
 def _read(descriptor: int) -> Holder | None:
-    with contextlib.suppress(json.JSONDecodeError, TypeError):
-        return Holder(**json.loads(os.pread(descriptor, 2**16, 0) or b"{}"))
+    """Who holds it or held it last; None where nobody does, or the file holds something else."""
+    with contextlib.suppress(ValueError, TypeError):
+        holder = Holder(**json.loads(os.pread(descriptor, 2**16, 0)))
+        int(holder.run, 16)
+        return holder
     return None
 
 
@@ -143,6 +169,8 @@ def _busy(holder: Holder | None) -> str:
     return f"one run at a time: {who} holds this machine; wait for it, or stop it (lock: {lock_path()})"
 
 
-def now() -> str:
-    """The time of day for a message."""
-    return time.strftime("%H:%M:%S")
+def holder(run: str, page: str) -> Holder:
+    """This very process, about to run a page."""
+    with contextlib.suppress(KeyError):
+        return Holder(run, os.getpid(), page, pwd.getpwuid(os.getuid()).pw_name, time.strftime("%H:%M:%S"))
+    return Holder(run, os.getpid(), page, str(os.getuid()), time.strftime("%H:%M:%S"))

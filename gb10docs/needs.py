@@ -13,6 +13,15 @@ MADE = frozenset({"model", "command", "result"})
 GRANTED = ("privileged", "destructive")
 
 _SIZES = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_HOST = r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*"
+_VALUES = {
+    "network": _HOST,
+    "command": r"[\w.+-]+",
+    "secret": r"[A-Za-z_][A-Za-z0-9_]*",
+    "server": r"[\w-]+",
+    "model": r"[\w.-]+(?:/[\w.-]+)?",
+    "result": r"[\w./-]+",
+}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -47,20 +56,23 @@ def parse_need(text: str) -> Need:
         raise BadNeed(f"the need '{kind}' wants a value, as in '{_EXAMPLES[kind]}'")
     if kind in {"memory", "disk"}:
         parse_size(value)
+    if kind in _VALUES and not re.fullmatch(_VALUES[kind], value, re.ASCII):
+        raise BadNeed(f"the need '{text}' is not written as one: write it as in '{_EXAMPLES[kind]}'")
     return Need(kind, value)
 
 
 def parse_size(text: str) -> int:
     """`16GB` or `512MiB` in bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B)", text.strip(), re.IGNORECASE)
-    if not match or match[2].upper() not in _SIZES:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([MGT]i?B)", text, re.IGNORECASE)
+    size = int(float(match[1]) * _SIZES[match[2].upper()]) if match else 0
+    if size == 0:
         raise BadNeed(f"'{text}' is no size: write it as 16GB or 512MiB")
-    return int(float(match[1]) * _SIZES[match[2].upper()])
+    return size
 
 
 def parse_duration(text: str) -> float:
     """`90s`, `15m` or `2h` in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([smh])", text)
     if not match or float(match[1]) == 0:
         raise BadNeed(f"'{text}' is no duration: write it as 90s, 15m or 2h")
     return float(match[1]) * _SECONDS[match[2]]

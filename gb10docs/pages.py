@@ -1,9 +1,4 @@
-"""A Markdown file read as a Page: its front matter and, in order, its steps.
-
-A line scanner, not a Markdown parser: it has to know only where a fence begins and ends, in the places where
-Python-Markdown and pymdown-extensions draw one (top level, lists, tabs, admonitions, details), and which text
-looks like a fence and is none (comments, longer fences, indented code). The site uses the same scanner.
-"""
+"""A Markdown file read as a Page: its front matter and, in order, its steps."""
 
 from __future__ import annotations
 
@@ -11,33 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
+from gb10docs.fences import BadPage, Fence, fences, front_matter_length, page_lines
 from gb10docs.snippets import LANGUAGES, BadSnippet, Snippet, read_snippet, read_text
 
-_FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,}) *(?P<info>[^`\n]*)$")
-_INCLUDE = re.compile(r'^-{1,}8<-{1,} +"([^"]+)"$')
-_CONTAINER = re.compile(r'^(?P<indent> *)(?:(?:===[!+]?|!!!|\?\?\?\+?) |(?:[-*+]|\d+[.)]) +)')
-_TAB = re.compile(r"^ *===[!+]? ")
-_LANGUAGE = re.compile(r"^\{? *\.?(?P<name>[\w-]+)")
-_NAMES = {"bash": "bash", "sh": "bash", "shell": "bash", "python": "python", "py": "python"}
-
-
-class BadPage(GB10DocsError):
-    """A page that cannot be read; the message begins with file:line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """A fenced block on a page; lines are counted from 1."""
-
-    line: int
-    language: str
-    body: tuple[str, ...]
-    tabs: int
-    """How many content tabs it is in."""
+_INCLUDE = re.compile(r'-{1,}8<-{1,} +"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,142 +63,110 @@ def read_page(path: Path, root: Path) -> Page:
     except BadSnippet as error:
         raise BadPage(str(error)) from error
     if not text.strip():
-        raise BadPage(f"{path}:1: the page is empty")
-    front = _front_matter(text, path)
+        raise BadPage(f"{path}:1: the page is empty: write it, or take it away")
+    lines = page_lines(text)
+    front = _front_matter(lines, path)
     relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    found = [(fence, _include(fence, path)) for fence in fences(text, path) if fence.language in _NAMES.values()]
+    found = [(fence, _include(fence, path)) for fence in fences(text, path) if fence.runs]
     steps = tuple(_steps(found, path, relative, root / "snippets"))
-    return Page(path, path.stem, relative, front.get("title") or _title(text, path), _after(front, path), steps)
-
-
-def fences(text: str, path: Path) -> Iterator[Fence]:
-    """Every fenced block that a reader sees as one, outermost only."""
-    lines = text.splitlines()
-    containers: list[tuple[int, bool]] = []
-    number = _front_matter_lines(lines)
-    while number < len(lines):
-        line = lines[number]
-        number += 1
-        if line.lstrip().startswith("<!--"):
-            number = _end_of_comment(lines, number - 1)
-            continue
-        if not line.strip():
-            continue
-        indent = len(line) - len(line.lstrip(" "))
-        while containers and indent < containers[-1][0]:
-            containers.pop()
-        base = containers[-1][0] if containers else 0
-        if indent - base >= 4:
-            continue
-        match = _FENCE.match(line)
-        if match:
-            end = _end_of_fence(lines, number, match["marks"])
-            if end is None:
-                raise BadPage(f"{path}:{number}: the fence is never closed: end it with a line '{match['marks']}'")
-            named = _LANGUAGE.match(match["info"])
-            language = named["name"].lower() if named else ""
-            four = len(match["marks"]) > 3
-            yield Fence(
-                number, "" if four else _NAMES.get(language, language), tuple(lines[number:end]), sum(tab for _, tab in containers)
-            )
-            number = end + 1
-        elif _CONTAINER.match(line):
-            containers.append((base + 4, bool(_TAB.match(line))))
-
-
-def _end_of_fence(lines: list[str], start: int, marks: str) -> int | None:
-    for number in range(start, len(lines)):
-        text = lines[number].strip()
-        if text.startswith(marks) and not text.strip(marks[0]):
-            return number
-    return None
-
-
-def _end_of_comment(lines: list[str], start: int) -> int:
-    for number in range(start, len(lines)):
-        if "-->" in lines[number]:
-            return number + 1
-    return len(lines)
+    title = str(front.get("title") or _title(lines, path))
+    return Page(path, path.stem, relative, title, _after(front, lines, path), steps)
 
 
 def _include(fence: Fence, path: Path) -> str:
-    body = [line.strip() for line in fence.body if line.strip()]
-    match = _INCLUDE.match(body[0]) if len(body) == 1 else None
-    if match is None:
-        raise BadPage(
-            f"{path}:{fence.line}: a {fence.language} fence holds exactly one line, an include of a whole file "
-            f'such as --8<-- "{path.stem}/name{_SUFFIX[fence.language]}": move its text into a file under snippets/'
-        )
-    return match[1]
+    body = [(number, line.strip()) for number, line in enumerate(fence.body, fence.line + 1) if line.strip()]
+    match = _INCLUDE.fullmatch(body[0][1]) if len(body) == 1 else None
+    if match:
+        return match[1]
+    another = next((number for number, line in body if line.startswith(fence.marks)), 0)
+    if another:
+        raise BadPage(f"{path}:{fence.line}: the fence is not closed before another begins on line {another}: close it")
+    raise BadPage(
+        f"{path}:{fence.line}: a {fence.language} fence holds exactly one line, an include of a whole file "
+        f'such as --8<-- "{path.stem}/name{_SUFFIX[fence.language]}": move its text into a file under snippets/'
+    )
 
 
 def _steps(found: list[tuple[Fence, str]], path: Path, relative: str, snippets: Path) -> Iterator[Step]:
     ids = _ids([name for _, name in found], path.stem)
-    for (fence, name), step_id in zip(found, ids, strict=True):
-        at = fence.line + 1 + next(n for n, line in enumerate(fence.body) if line.strip())
-        file = (snippets / name).resolve()
-        if not file.is_relative_to(snippets.resolve()):
-            raise BadPage(f"{path}:{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
-        if not file.is_file():
-            known = (p.relative_to(snippets).as_posix() for p in snippets.rglob("*") if p.suffix in LANGUAGES)
-            raise BadPage(f"{path}:{at}: no snippet '{name}' under {snippets}: {did_you_mean(name, known)}")
-        snippet = read_snippet(snippets / name, name)
-        if snippet.language != fence.language:
-            raise BadPage(f"{path}:{at}: a {fence.language} fence includes '{name}', which is {snippet.language}")
-        header = snippet.header
-        if fence.tabs and (header.serves or header.stops or header.makes):
-            raise BadPage(
-                f"{path}:{at}: '{name}' stands in a content tab; tabs are alternatives, so it cannot serve, stop or make"
-            )
-        yield Step(step_id, snippet, relative, at, bool(fence.tabs))
+    for (fence, written), step_id in zip(found, ids, strict=True):
+        line = fence.line + 1 + next(n for n, line in enumerate(fence.body) if line.strip())
+        name = PurePosixPath(written).as_posix()
+        snippet = read_snippet(_file(snippets, name, f"{path}:{line}"), name)
+        _refuse_misfit(snippet, fence, f"{path}:{line}")
+        yield Step(step_id, snippet, relative, line, bool(fence.tabs))
+
+
+def _file(snippets: Path, name: str, at: str) -> Path:
+    """The file that an include names; BadPage where it is missing or lies elsewhere, also by a link."""
+    inside = snippets.resolve()
+    try:
+        file = (inside / name).resolve()
+        exists = file.is_file()
+    except (OSError, ValueError, RuntimeError):
+        file, exists = inside, False
+    if not file.is_relative_to(inside) or ".." in PurePosixPath(name).parts:
+        raise BadPage(f"{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
+    if not exists:
+        known = (p.relative_to(snippets).as_posix() for p in snippets.rglob("*") if p.suffix in LANGUAGES)
+        raise BadPage(f"{at}: no snippet '{name}' under {snippets}: {did_you_mean(name, known)}")
+    return snippets / name
+
+
+def _refuse_misfit(snippet: Snippet, fence: Fence, at: str) -> None:
+    """A snippet that the fence around it cannot show, or the place it stands in does not allow."""
+    if snippet.language != fence.language:
+        raise BadPage(f"{at}: a {fence.language} fence includes '{snippet.name}', which is {snippet.language}")
+    if any(line.rstrip() == fence.marks for line in snippet.body.split("\n")):
+        raise BadPage(f"{at}: '{snippet.name}' holds a line '{fence.marks}', which ends this fence: use a longer one")
+    header = snippet.header
+    if fence.tabs and (header.server or header.stops or header.makes):
+        raise BadPage(
+            f"{at}: '{snippet.name}' stands in a content tab; tabs are alternatives, so it cannot serve, stop or make"
+        )
 
 
 def _ids(names: list[str], page: str) -> list[str]:
-    """`page/stem`; the file's suffix is added where two languages share a stem, a number where a file comes twice."""
-    files = Counter(Path(name).stem for name in set(names))
-    seen: Counter[str] = Counter()
-    ids = []
+    """`page/stem`; the file's suffix is added where two files share a stem, a number where an id comes twice."""
+    files = Counter(PurePosixPath(name).stem for name in set(names))
+    numbers: dict[str, Iterator[int]] = {}
+    ids: dict[str, None] = {}
     for name in names:
-        file = Path(name)
-        base = f"{page}/{file.name if files[file.stem] > 1 else file.stem}"
-        seen[base] += 1
-        ids.append(base if seen[base] == 1 else f"{base}-{seen[base]}")
-    return ids
+        file = PurePosixPath(name)
+        base = id = f"{page}/{file.name if files[file.stem] > 1 else file.stem}"
+        while id in ids:
+            id = f"{base}-{next(numbers.setdefault(base, count(2)))}"
+        ids[id] = None
+    return list(ids)
 
 
-def _front_matter_lines(lines: list[str]) -> int:
-    if not lines or lines[0].rstrip() != "---":
-        return 0
-    return next((n + 1 for n, line in enumerate(lines[1:], start=1) if line.rstrip() in {"---", "..."}), 0)
-
-
-def _front_matter(text: str, path: Path) -> dict[str, Any]:
-    lines = text.splitlines()
-    end = _front_matter_lines(lines)
+def _front_matter(lines: list[str], path: Path) -> dict[str, Any]:
+    end = front_matter_length(lines)
     if not end:
         return {}
     import yaml
 
     try:
         front = yaml.safe_load("\n".join(lines[1 : end - 1])) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise BadPage(f"{path}:{mark.line + 2 if mark else 1}: the front matter is no valid YAML") from error
+        raise BadPage(f"{path}:{mark.line + 2 if mark else 1}: the front matter is no valid YAML: mend it") from error
     if not isinstance(front, dict):
-        raise BadPage(f"{path}:2: the front matter is no table of keys")
+        raise BadPage(f"{path}:2: the front matter is no table of keys: write it as title: …")
     return front
 
 
-def _after(front: dict[str, Any], path: Path) -> tuple[str, ...]:
+def _after(front: dict[str, Any], lines: list[str], path: Path) -> tuple[str, ...]:
     after = front.get("after", [])
     if not isinstance(after, list) or not all(isinstance(name, str) for name in after):
-        raise BadPage(f"{path}:2: 'after' is a list of page names, as in [lesson-01], got {after!r}")
+        line = next((n for n, text in enumerate(lines, start=1) if text.startswith("after")), 2)
+        raise BadPage(f"{path}:{line}: 'after' is a list of page names: write it as [lesson-01]")
     return tuple(after)
 
 
-def _title(text: str, path: Path) -> str:
-    heading = re.search(r"^# +(.+)$", text, re.MULTILINE)
-    return heading[1].strip() if heading else path.stem
+def _title(lines: list[str], path: Path) -> str:
+    heading = next((line for line in lines if line.startswith("# ")), "")
+    return heading.strip("# ") or path.stem
 
 
-_SUFFIX = {language: suffix for suffix, language in LANGUAGES.items()}
+_SUFFIX: dict[str, str] = {language: suffix for suffix, language in LANGUAGES.items()}

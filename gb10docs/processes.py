@@ -1,7 +1,8 @@
 """The processes of a run: who they are, and how they are made to end.
 
-Every process that a run starts carries the run's id in its environment, so that it is found even when it left its
-process group, lost its parent, or outlived a runner that was killed.
+A run marks what it starts twice, so that it is found even when it left its process group, lost its parent, or outlived
+a runner that was killed: with the run's id in the environment, and with a resource limit that Linux passes on but has
+not looked at since 2.4 (RLIMIT_LOCKS), which a daemon that empties its environment still carries.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import select
 import signal
 import time
@@ -20,6 +22,7 @@ MARK = "GB10DOCS_RUN"
 GRACE = 2.0
 """Seconds between asking a process to end and killing it."""
 _PR_SET_CHILD_SUBREAPER = 36
+_RLIMIT_LOCKS = 10
 
 
 def adopt_orphans() -> None:
@@ -42,14 +45,29 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+@contextlib.contextmanager
+def marking(run: str) -> Iterator[None]:
+    """While entered, every process that is started carries the limit that marks `run`, a hexadecimal number."""
+    before = resource.getrlimit(_RLIMIT_LOCKS)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(_RLIMIT_LOCKS, (int(run, 16), before[1]))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(_RLIMIT_LOCKS, before)
+
+
 def marked(run: str) -> set[int]:
-    """Every process that carries the id of `run`."""
-    wanted = f"{MARK}={run}".encode()
+    """Every process that carries a mark of `run`."""
+    variable, limit = f"{MARK}={run}".encode(), str(int(run, 16)).encode()
     found = set()
-    for entry in _numbers():
+    for pid in _numbers():
         with contextlib.suppress(OSError):
-            if wanted in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
-                found.add(entry)
+            if limit in Path(f"/proc/{pid}/limits").read_bytes().split():
+                found.add(pid)
+            elif variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.add(pid)
     return found - {os.getpid()}
 
 
@@ -96,7 +114,15 @@ def stop(find: Callable[[], Iterable[int]], *, interrupt: bool = False) -> set[i
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, sign)
             _wait(found, end)
+    _reap(find())
     return _living(find())
+
+
+def _reap(pids: Iterable[int]) -> None:
+    """Take leave of ended orphans that have become our children."""
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _living(pids: Iterable[int]) -> set[int]:

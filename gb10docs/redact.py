@@ -92,8 +92,8 @@ class Redactor:
         Args:
             secrets: Name to value, as in `HF_TOKEN` to the token; values under eight bytes are left alone.
             places: Text to what replaces it, as in `/home/ann` to `~`. One with a slash is replaced where a
-                path begins with it; any other (a user, a host, an address) only as a whole word, and not at all
-                if it is shorter than four characters or so common (`root`, `ubuntu`) that it names nobody.
+                path begins with it; any other (a user, a host, an address) only as a whole word, and not at
+                all if it is shorter than four characters or too common (`root`, `ubuntu`) to tell anything.
         """
         self._labels: dict[bytes, bytes] = {}
         for name, value in secrets.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +12,7 @@ from gb10docs import containers, ports
 from gb10docs.compose import Service
 from gb10docs.errors import GB10DocsError
 from gb10docs.results import Container
-from gb10docs.sessions import Ending, Execution, Session
+from gb10docs.sessions import Ending, Execution
 from gb10docs.streams import Pump
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 PROBE = "What is 12*17? Answer with the number only."
 PROBE_TOKENS = 24
 PROBE_SECONDS = 120.0
-_STOP_SECONDS = 30.0
+STOP_SECONDS = 30.0
+"""How long a server may take to close its port after the step that stops it."""
 
 
 class NotReady(GB10DocsError):
@@ -100,9 +102,9 @@ class ComposeServer:
 class ForegroundServer:
     """A command that keeps a session of its own busy."""
 
-    def __init__(self, name: str, url: str, session: Session, execution: Execution) -> None:
+    def __init__(self, name: str, url: str, execution: Execution) -> None:
         self.name, self.port = name, port_of(url)
-        self._session, self._execution = session, execution
+        self._execution = execution
         self._ended: Ending | None = None
 
     def dead(self) -> str:
@@ -120,6 +122,7 @@ class ForegroundServer:
     def stop(self) -> None:
         if not self.dead():
             self._execution.kill()
+            self._ended = Ending(128 + signal.SIGKILL, closed=True)
 
 
 def port_of(url: str) -> int:
@@ -131,7 +134,7 @@ def wait_until_healthy(url: str, pump: Pump, deadline: float, dead: Callable[[],
     """Ask `url` until it answers 200; False where the deadline passes or the server ends first."""
     while time.monotonic() < deadline and not dead():
         if pump.call(lambda: _healthy(url), deadline):
-            return True
+            return not dead()
         pump.run(dead, min(deadline, time.monotonic() + 0.1))
     return False
 
@@ -145,7 +148,7 @@ def probe(port: int, model: str, *, real: bool) -> str:
     """
     import httpx
 
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PROBE_SECONDS) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PROBE_SECONDS, trust_env=False) as client:
         try:
             served = [model] if model else _served(client)
             return _wrong_with(client, served[0], real=real) if served else ""
@@ -154,27 +157,34 @@ def probe(port: int, model: str, *, real: bool) -> str:
 
 
 def confirm_stopped(server: Server, at: str, pump: Pump) -> None:
-    """Believe that a server is stopped only when its port is closed."""
-    end = time.monotonic() + _STOP_SECONDS
+    """Believe that a server is stopped only when its port is closed, and see to what is left of it."""
+    end = time.monotonic() + STOP_SECONDS
     while ports.is_open(server.port):
         if time.monotonic() >= end:
             who = ports.holder(server.port)
             raise NotStopped(f"{at}: it should have stopped '{server.name}', but port {server.port} is still held by {who}")
-        pump.run(lambda: False, time.monotonic() + 0.05)
+        pump.wait(0.05)
+    if isinstance(server, ForegroundServer):
+        pump.run(lambda: bool(server.dead()), end)
+        server.stop()
 
 
 def _healthy(url: str) -> bool:
     import httpx
 
     try:
-        return httpx.get(url, timeout=5.0).status_code == 200
+        return httpx.get(url, timeout=5.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def _served(client: httpx.Client) -> list[str]:
+    """The models that it serves; none where it is no model server at all."""
     answer = client.get("/v1/models")
-    return [model["id"] for model in answer.json()["data"]] if answer.status_code == 200 else []
+    try:
+        return [model["id"] for model in answer.json()["data"]]
+    except (KeyError, TypeError, ValueError):
+        return []
 
 
 def _wrong_with(client: httpx.Client, model: str, *, real: bool) -> str:

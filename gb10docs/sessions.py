@@ -7,6 +7,7 @@ snippet starts. `driver.bash` holds the bash half.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -27,6 +28,10 @@ _DRIVER = resources.files("gb10docs").joinpath("driver.bash")
 
 class SessionLost(GB10DocsError):
     """A session's bash does not answer."""
+
+
+class SessionBusy(GB10DocsError):
+    """A step wants a session in which a foreground server still runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,138 +78,169 @@ class Execution:
 
 
 class Session:
-    """One bash process; a fresh one is started when the last has ended."""
+    """A shell that steps run in; a fresh one is started when the last has ended."""
 
     def __init__(self, cwd: Path, environment: Mapping[str, str], pump: Pump) -> None:
         self._cwd = cwd
         self._environment = environment
         self._pump = pump
-        self._process: subprocess.Popen[bytes] | None = None
-        self._tracing = ""
-        self._answer = b""
+        self._shell: _Shell | None = None
         self._known: Surroundings | None = None
 
     def begin(self, copy: Path, stdout: Capture, stderr: Capture) -> BashExecution:
-        """Start the frozen copy of a snippet."""
-        self._ensure()
+        """Start the frozen copy of a snippet.
+
+        Raises:
+            SessionBusy: A foreground server runs in it.
+        """
+        shell = self._idle_shell()
         self._known = None
-        tracing, self._tracing = self._tracing, ""
-        if tracing:
-            copy.write_text(f"set -{tracing}; {copy.read_text()}")
-        ends = []
-        for capture in (stdout, stderr):
-            read, write = os.pipe()
-            self._pump.add(read, capture)
-            ends.append((read, write))
-        paths = [f"{_OURS}{write}" for _, write in ends]
-        self._answer = b""
-        self._send(
-            f"__gb10docs_arm; builtin set +xv\n"
-            f"{{ . {shlex.quote(str(copy))}; }} </dev/null >{paths[0]} 2>{paths[1]}; "
-            f'__gb10docs_report "$?" "$-" >{_OURS}{self._answer_write}\n'
-        )
-        return BashExecution(self, ends, stdout, stderr)
+        if shell.tracing:
+            copy.write_text(f"set -{shell.tracing}; {copy.read_text()}")
+        out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
+        source = f"{{ \\builtin . {shlex.quote(str(copy))};}}</dev/null >{_OURS}{out[1]} 2>{_OURS}{err[1]}"
+        shell.send(f"__gb10docs_arm;{source};{_REPORT.format(path=shell.answer_path)}")
+        shell.running = BashExecution(shell, self._pump, (out, err), stdout, stderr)
+        return shell.running
 
     def surroundings(self) -> Surroundings:
-        """Working directory, exported variables and `python` of the session, for a Python step."""
-        self._ensure()
-        if self._known is not None:
-            return self._known
-        self._answer = b""
-        self._send(f"builtin set +xv; __gb10docs_environment >{_OURS}{self._answer_write}\n")
-        if not self._pump.run(lambda: self._answered(3), time.monotonic() + 10):
-            raise SessionLost("the bash session does not answer")
-        self._known = _surroundings(self._answer)
+        """What a Python step inherits from the shell.
+
+        Raises:
+            SessionBusy: A foreground server runs in it.
+            SessionLost: The shell does not answer.
+        """
+        shell = self._idle_shell()
+        if self._known is None:
+            shell.send(f"__gb10docs_surroundings {shell.answer_path}")
+            if not self._pump.run(lambda: shell.answered(3), time.monotonic() + _ANSWER_S) or shell.ended:
+                self.close()
+                raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
+            self._known = _surroundings(shell.answer, shell.pid)
         return self._known
 
     def close(self, *, interrupt: bool = False) -> None:
         """End the shell and whatever is in its process group."""
-        if self._process is None:
-            return
-        group = self._process.pid
-        processes.stop(lambda: processes.group(group), interrupt=interrupt)
-        self._ended()
+        if self._shell:
+            self._shell.close(interrupt=interrupt)
+            self._shell = self._known = None
 
-    def _ensure(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
-        if self._process is not None:
-            self._ended()
-            self._known = None
-        script_read, self._script = os.pipe()
+    def _idle_shell(self) -> _Shell:
+        if self._shell and self._shell.running:
+            raise SessionBusy("its session is busy with a server that still runs there: give the step another session")
+        if self._shell and self._shell.ended:
+            self.close()
+        if self._shell is None:
+            self._shell = _Shell(self._cwd, self._environment, self._pump)
+        self._shell.answer = b""
+        return self._shell
+
+
+class _Shell:
+    """One bash process, and the two pipes that lead to it and back."""
+
+    def __init__(self, cwd: Path, environment: Mapping[str, str], pump: Pump) -> None:
+        self._pump = pump
+        script, self._script = os.pipe()
         self._answer_read, self._answer_write = os.pipe()
         os.set_blocking(self._answer_read, False)
+        self.answer_path = f"{_OURS}{self._answer_write}"
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", f"{_OURS}{script_read}"],
-            cwd=self._cwd,
-            env=dict(self._environment),
+            ["bash", "--noprofile", "--norc", f"{_OURS}{script}"],
+            cwd=cwd,
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._alive = os.pidfd_open(self._process.pid)
-        self._pump.watch(self._alive)
-        self._pump.watch(self._answer_read)
-        self._script_read = script_read
-        self._send(f"{_DRIVER.read_text()}\n")
+        self.pid = self._process.pid
+        self._alive = os.pidfd_open(self.pid)
+        self._open = [self._answer_read, self._answer_write, script, self._alive]
+        self.running: BashExecution | None = None
+        """The step that has not ended yet."""
+        self.answer = b""
+        self.tracing = ""
+        """Which of `x` and `v` the last step left on; they are off between steps."""
+        pump.watch(self._alive)
+        pump.watch(self._answer_read)
+        self.send(_DRIVER.read_text())
 
-    def _ended(self) -> None:
-        assert self._process is not None
+    @property
+    def ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.poll() is not None
+
+    def send(self, line: str) -> None:
+        """Let bash read a line."""
+        os.write(self._script, f"{line}\n".encode())
+
+    def answered(self, records: int) -> bool:
+        """Whether so many records have come; the shell's end counts as an answer too."""
+        ended = self.ended
+        with contextlib.suppress(BlockingIOError):
+            while self._open:
+                self.answer += os.read(self._answer_read, _CHUNK)
+        return ended or self.answer.count(b"\0") >= records
+
+    def take_ending(self) -> Ending:
+        """What bash has reported of the step that has ended, or how bash itself ended."""
+        self.running = None
+        records = self.answer.decode(errors="replace").split("\0")
+        if len(records) < 6:
+            code = self._process.wait()
+            return Ending(128 - code if code < 0 else code, closed=True)
+        status, flags, options, failures, trap = records[:5]
+        self.tracing = "".join(flag for flag in "xv" if flag in flags)
+        armed = "__gb10docs_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
+        return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
+
+    def close(self, *, interrupt: bool = False) -> None:
+        """End it: at the end of its input, for which it runs its EXIT trap, or else as `processes.stop` does."""
+        if not self._open:
+            return
+        os.close(self._script)
+        if self.running is None:
+            self._pump.run(lambda: self.ended, time.monotonic() + processes.GRACE)
+        processes.stop(lambda: processes.group(self.pid), interrupt=interrupt)
+        self._process.wait()
         self._pump.forget(self._alive)
         self._pump.forget(self._answer_read)
-        for descriptor in (self._alive, self._answer_read, self._answer_write, self._script, self._script_read):
+        for descriptor in self._open:
             os.close(descriptor)
-        self._process.wait()
-        self._process = None
-        self._tracing = ""
-
-    def _send(self, line: str) -> None:
-        os.write(self._script, line.encode())
-
-    def _answered(self, fields: int) -> bool:
-        """Whether the record is complete; the shell's end counts as an answer too."""
-        assert self._process is not None
-        gone = self._process.poll() is not None
-        while True:
-            try:
-                self._answer += os.read(self._answer_read, 2**16)
-            except BlockingIOError:
-                return gone or self._answer.count(b"\0") >= fields
+        self._open.clear()
 
 
 class BashExecution(Execution):
     """A step that runs in a session."""
 
-    def __init__(self, session: Session, ends: list[tuple[int, int]], stdout: Capture, stderr: Capture) -> None:
+    def __init__(
+        self,
+        shell: _Shell,
+        pump: Pump,
+        pipes: tuple[tuple[int, int], tuple[int, int]],
+        stdout: Capture,
+        stderr: Capture,
+    ) -> None:
         super().__init__(stdout, stderr)
-        self._session = session
-        self._ends = ends
+        self._shell, self._pump, self._pipes = shell, pump, pipes
 
     def done(self) -> bool:
-        return self._session._answered(5)
+        return self._shell.answered(5)
 
     def ending(self) -> Ending:
-        session = self._session
-        for read, write in self._ends:
-            os.close(write)
-            session._pump.drain(read)
-        fields = session._answer.decode(errors="replace").split("\0")
-        if len(fields) < 6:
-            assert session._process is not None
-            code = session._process.wait()
-            session._ended()
-            return Ending(128 - code if code < 0 else code, closed=True)
-        status, flags, options, failures, trap = fields[:5]
-        session._tracing = "".join(flag for flag in "xv" if flag in flags)
-        armed = "__gb10docs_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
-        return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
+        self._settle()
+        return self._shell.take_ending()
 
     def kill(self) -> None:
-        self._session.close(interrupt=True)
-        for read, write in self._ends:
+        self._shell.close(interrupt=True)
+        self._shell.running = None
+        self._settle()
+
+    def _settle(self) -> None:
+        for read, write in self._pipes:
             os.close(write)
-            self._session._pump.drain(read)
+            self._pump.drain(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +248,8 @@ class Surroundings:
     """What a Python step inherits from its session."""
 
     cwd: str
+    """A path that leads to the shell's working directory, even where that has been deleted."""
+    umask: int
     python: str
     """Path of `python` on the session's PATH, empty if there is none."""
     environment: Mapping[str, str]
@@ -225,14 +263,12 @@ def _failures(text: str) -> list[Failure]:
     return found
 
 
-def _surroundings(answer: bytes) -> Surroundings:
-    cwd, python, exports, _ = answer.decode(errors="surrogateescape").split("\0")
-    declared = re.finditer(r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', exports, re.M | re.S)
+def _surroundings(answer: bytes, pid: int) -> Surroundings:
+    umask, python, exports, _ = answer.decode(errors="surrogateescape").split("\0")
     environment = {}
-    for match in declared:
-        name, double, ansi = match.groups()
-        environment[name] = re.sub(r'\\([$`"\\])', r"\1", double) if ansi is None else _ansi(ansi)
-    return Surroundings(cwd, python.strip("\n"), environment)
+    for name, double, ansi in _EXPORT.findall(exports):
+        environment[name] = _ansi(ansi) if ansi else re.sub(r'\\([$`"\\])', r"\1", double)
+    return Surroundings(f"/proc/{pid}/cwd", int(umask, 8), python.removesuffix("\n"), environment)
 
 
 def _ansi(text: str) -> str:
@@ -256,4 +292,18 @@ def signal_name(exit_code: int) -> str:
         return ""
 
 
+_CHUNK = 2**16
+_ANSWER_S = 10.0
+_EXPORT = re.compile(
+    r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
+)
+_REPORT = (
+    '{{ __gb10docs_report {path};}}'
+    ' {{__gb10docs_copy}}>&"$((__gb10docs_ended=$?,__gb10docs_fd=${{BASH_XTRACEFD:-2}}))"'
+    ' {{BASH_XTRACEFD}}>/dev/null <<<"${{__gb10docs_flags:=$-}}"'
+    "||{{ __gb10docs_fd=2 __gb10docs_copy=2;__gb10docs_report {path};}}"
+)
+"""What bash reads after a snippet. Redirections are never traced, so they do what has to be done before tracing can be
+switched off: note `$?` and `$-`, keep a copy of the descriptor that traces go to, and let them go nowhere. Where that
+cannot be (the snippet has closed the descriptor), nothing is traced anyway."""
 _OURS = f"/proc/{os.getpid()}/fd/"

@@ -1,14 +1,12 @@
-"""Ctrl-C and its relatives: the first ends the run in good order, the second at once."""
+"""Ctrl-C and its relatives: the first ends the run in good order, a further one hurries it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
-
-from gb10docs import processes
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -18,11 +16,15 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """While entered, a signal raises Interrupted; within `finally_`, it kills what the run has left at once."""
+    """While entered, a signal never ends this process on the spot.
 
-    def __init__(self, run: str) -> None:
-        self._run = run
-        self._ending = False
+    Within `interruptible` the first raises Interrupted; any other kills at once what `left` finds, so that whatever
+    waits for those processes to end goes on.
+    """
+
+    def __init__(self, left: Callable[[], Iterable[int]]) -> None:
+        self._left = left
+        self._raises = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Signals:
@@ -33,15 +35,19 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def finally_(self, function: Callable[[], None]) -> None:
-        """Run `function` without being interrupted; a further signal hurries it."""
-        self._ending = True
-        function()
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Where a signal raises Interrupted; to be entered within the `try` that catches it."""
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        if not self._ending:
-            self._ending = True
+        if self._raises:
+            self._raises = False
             raise Interrupted
-        for pid in processes.of_run(self._run):
+        for pid in self._left():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)

@@ -8,12 +8,15 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gb10docs.errors import GB10DocsError, did_you_mean
-from gb10docs.header import Header
+from gb10docs.header import Block, Checks, Expect, Header
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Language = Literal["bash", "python"]
 LANGUAGES: dict[str, Language] = {".sh": "bash", ".py": "python"}
@@ -53,7 +56,7 @@ class Snippet:
         """The text that the page shows: the file less its header."""
         if self.body_line == 1:
             return self.text
-        return "".join(self.text.splitlines(keepends=True)[self.body_line - 1 :])
+        return "\n".join(self.text.split("\n")[self.body_line - 1 :])
 
     @cached_property
     def sha256(self) -> str:
@@ -72,11 +75,10 @@ def read_snippet(path: Path, name: str) -> Snippet:
         raise BadSnippet(f"{path}: a snippet is a .sh or a .py file")
     text = read_text(path)
     block, body_line = _split(text, path)
-    table = _toml(block, path) if block else {}
-    header = _header(table.get("tool", {}).get("gb10docs", {}), block, path) if block else _NO_HEADER
-    snippet = Snippet(path, name, language, text, header, tuple(table.get("dependencies", ())), body_line)
+    declared = _declared(block, path) if block else _NOTHING
+    snippet = Snippet(path, name, language, text, declared.tool.gb10docs, declared.dependencies, body_line)
     if not snippet.body.strip():
-        raise BadSnippet(f"{path}:{body_line}: the snippet is empty")
+        raise BadSnippet(f"{path}:{body_line}: the snippet is empty: write it, or take it off the page")
     if language == "bash":
         _refuse_hidden_failures(snippet)
     return snippet
@@ -89,17 +91,26 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise BadSnippet(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        return data.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadSnippet(f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}): save it as UTF-8") from error
+    if text.startswith("\ufeff"):
+        raise BadSnippet(f"{path}:1: begins with a byte order mark: save it as UTF-8 without one")
+    return text
 
 
 def _split(text: str, path: Path) -> tuple[list[str], int]:
     """The header's lines between its fences, and the line on which the body begins."""
-    if not text.startswith(_OPENING):
+    lines = text.split("\n")
+    for unfit, what in (("\r", "a carriage return: save the file with LF line ends"), ("\0", "a NUL byte: take it out")):
+        if unfit in text:
+            raise BadSnippet(f"{path}:{text.count(chr(10), 0, text.index(unfit)) + 1}: holds {what}")
+    misplaced = next((n for n, line in enumerate(lines[1:], start=2) if line.rstrip() == _OPENING), 0)
+    if misplaced:
+        raise BadSnippet(f"{path}:{misplaced}: '{_OPENING}' opens the header, which stands once, on the first line")
+    if lines[0].rstrip() != _OPENING:
         return [], 1
-    lines = text.splitlines()
     for number, line in enumerate(lines[1:], start=2):
         if line.rstrip() == _CLOSING:
             body_line = next((n for n, rest in enumerate(lines[number:], number + 1) if rest.strip()), number + 1)
@@ -109,36 +120,53 @@ def _split(text: str, path: Path) -> tuple[list[str], int]:
     raise BadSnippet(f"{path}:1: the '{_OPENING}' block is never closed: end it with a line '{_CLOSING}'")
 
 
-def _toml(block: list[str], path: Path) -> dict[str, Any]:
+def _declared(block: list[str], path: Path) -> Block:
     try:
-        return tomllib.loads("\n".join(line[2:] if line.startswith("# ") else line[1:] for line in block))
+        table = tomllib.loads("\n".join(line[2:] if line.startswith("# ") else line[1:] for line in block))
+        return Block.model_validate(table)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
-        raise BadSnippet(f"{path}:{int(at[1]) + 1 if at else 2}: the header is no valid TOML: {error}") from error
-
-
-def _header(table: dict[str, Any], block: list[str], path: Path) -> Header:
-    try:
-        return Header.model_validate(table)
+        line = int(at[1]) + 1 if at else len(block) + 1
+        raise BadSnippet(f"{path}:{line}: the header is no valid TOML: {error}") from error
+    except RecursionError as error:
+        raise BadSnippet(f"{path}:2: the header is nested too deeply: write it flat") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         keys = [key for key in first["loc"] if isinstance(key, str)]
-        lines = (n for key in reversed(keys) for n, text in enumerate(block, start=2) if re.search(rf"\b{key}\b", text))
-        line = next(lines, 1)
-        raise BadSnippet(f"{path}:{line}: {_reason(first['type'], first['msg'], keys)}") from error
+        raise BadSnippet(f"{path}:{_line(block, keys, first['input'])}: {_reason(first, keys)}") from error
 
 
-def _reason(kind: str, message: str, keys: list[str]) -> str:
-    if kind == "extra_forbidden":
-        known = [field.alias or name for name, field in Header.model_fields.items()]
-        if keys[0] == "expect" and len(keys) > 1:
-            known = ["contains", "matches", "json", "chat", "real"]
-        return f"no such header key '{keys[-1]}': {did_you_mean(keys[-1], known)}"
-    return message.removeprefix("Value error, ") if kind == "value_error" else f"'{'.'.join(keys)}': {message}"
+def _line(block: list[str], keys: list[str], value: object) -> int:
+    """The line of the file that is wrong: the one that holds the value, else the innermost key."""
+    values = [re.escape(value)] if isinstance(value, str) and value else []
+    for wanted in [*values, *(rf"(?<![\w-]){re.escape(key)}(?![\w-])" for key in reversed(keys))]:
+        line = next((n for n, text in enumerate(block, start=2) if re.search(wanted, text)), 0)
+        if line:
+            return line
+    return 1
+
+
+def _reason(error: ErrorDetails, keys: list[str]) -> str:
+    key = keys[-1] if keys else ""
+    if error["type"] == "extra_forbidden":
+        if len(keys) == 1 and key in Header.model_fields:
+            return f"'{key}' is a key of ours: move it below a line [tool.gb10docs]"
+        model = _MODELS.get(keys[-2] if len(keys) > 1 else "", Block)
+        return f"no such header key '{key}': {did_you_mean(key, _keys(model))}"
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        return f"'{key}' is not written as one: {Header.model_fields[key].description}"
+    wanted = _WANTED.get(error["type"])
+    return f"'{key}' wants {wanted}" if wanted else f"'{key}': {error['msg']}"
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _refuse_hidden_failures(snippet: Snippet) -> None:
-    for number, line in enumerate(snippet.body.splitlines(), start=snippet.body_line):
+    for number, line in enumerate(snippet.body.split("\n"), start=snippet.body_line):
         found = _HIDES_FAILURES.search(line)
         if found:
             raise BadSnippet(
@@ -146,4 +174,12 @@ def _refuse_hidden_failures(snippet: Snippet) -> None:
             )
 
 
-_NO_HEADER = Header()
+_NOTHING = Block()
+_MODELS: dict[str, type[BaseModel]] = {"gb10docs": Header, "expect": Expect, "real": Checks}
+_WANTED = {
+    "tuple_type": 'a list, as in ["docker"]',
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "model_type": "a table",
+}

@@ -6,19 +6,24 @@ so that a background job of an earlier step never blocks on a full pipe.
 
 from __future__ import annotations
 
-import concurrent.futures
+import array
+import contextlib
+import fcntl
 import os
 import selectors
+import termios
+import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
 BOUND = 2**20
 """Bytes of a stream that a report keeps; beyond it, head and tail of half that each."""
+_HALF = BOUND // 2
 _CHUNK = 2**16
+_TICK = 0.1
 
 
 class Filter(Protocol):
@@ -32,17 +37,21 @@ class Filter(Protocol):
 
 
 class Capture:
-    """One stream of one step."""
+    """One stream of one step: all of it while it is short, else head and tail, and a log that has everything."""
 
-    def __init__(self, redaction: Filter, log: Path) -> None:
+    def __init__(self, redaction: Filter, log: str) -> None:
+        """Take the path that the log gets if there has to be one."""
         self._redaction = redaction
-        self._log = log
+        self._path = log
         self._file: int | None = None
         self._head = bytearray()
         self._tail = bytearray()
         self.size = 0
+        self.log = ""
+        """Path of the whole output where the report holds only part of it, else empty."""
 
     def feed(self, data: bytes) -> None:
+        """Take what was read."""
         self._keep(self._redaction.feed(data))
 
     def settle(self) -> None:
@@ -56,43 +65,48 @@ class Capture:
             os.close(self._file)
             self._file = None
 
-    def _keep(self, data: bytes) -> None:
-        if not data:
-            return
-        self.size += len(data)
-        if self.size <= BOUND:
-            self._head += data
-            return
-        if self._file is None and not self._tail:
-            self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            _write_all(self._file, self._head)
-            self._tail += self._head[BOUND // 2 :]
-            del self._head[BOUND // 2 :]
-        if self._file is not None:
-            _write_all(self._file, data)
-        self._tail += data
-        if len(self._tail) > BOUND:
-            del self._tail[: -BOUND // 2]
-
-    @property
-    def log(self) -> str:
-        """Path of the whole output where the report holds only part of it, else empty."""
-        return str(self._log) if self.size > BOUND else ""
-
     def text(self) -> str:
         """What the report keeps: everything, or head and tail with a line between that says how much is missing."""
         if self.size <= BOUND:
-            return self._head.decode(errors="replace")
-        tail = self._tail[-BOUND // 2 :]
-        missing = self.size - len(self._head) - len(tail)
-        between = f"\n[… {missing} bytes left out; all of it: {self._log}]\n"
-        return self._head.decode(errors="replace") + between + tail.decode(errors="replace")
+            return (self._head + self._tail).decode(errors="replace")
+        missing = self.size - 2 * _HALF
+        kept = f"all of it: {self.log}" if self.log else "the whole could not be written to disk"
+        between = f"\n[… {missing} bytes left out; {kept}]\n"
+        return self._head.decode(errors="replace") + between + self._tail[-_HALF:].decode(errors="replace")
 
     def last_line(self) -> str:
-        """The last complete line, for a progress display."""
+        """The line that was printed last, for a progress display."""
         lines = bytes((self._tail or self._head)[-2000:]).rstrip().rsplit(b"\n", 1)
         return lines[-1].rsplit(b"\r", 1)[-1].decode(errors="replace").strip()
+
+    def _keep(self, data: bytes) -> None:
+        room = _HALF - len(self._head)
+        if room > 0:
+            self._head += data[:room]
+            self._tail += data[room:]
+        else:
+            self._tail += data
+        before, self.size = self.size, self.size + len(data)
+        if self.size > BOUND:
+            self._write(data, first=before <= BOUND)
+            if len(self._tail) > BOUND:
+                del self._tail[:-_HALF]
+
+    def _write(self, data: bytes, *, first: bool) -> None:
+        """Append to the log, which from its first byte on is complete; a full disk ends it."""
+        try:
+            if first:
+                os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                self.log = self._path
+                _write_all(self._file, self._head + self._tail)
+            elif self._file is not None:
+                _write_all(self._file, data)
+        except OSError:
+            self.log = ""
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
 
 class Pump:
@@ -103,60 +117,84 @@ class Pump:
         self.on_tick: Callable[[], None] = lambda: None
         """Called about ten times a second while waiting."""
 
-    def add(self, descriptor: int, capture: Capture) -> None:
-        """Read `descriptor` (non-blocking) into `capture` until it ends; then close it."""
-        os.set_blocking(descriptor, False)
-        self._selector.register(descriptor, selectors.EVENT_READ, capture)
+    def pipe(self, capture: Capture) -> tuple[int, int]:
+        """A new pipe whose read end is read into `capture` until it ends; both ends, the write end yours to close."""
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        self._selector.register(read, selectors.EVENT_READ, capture)
+        return read, write
 
     def watch(self, descriptor: int) -> None:
         """Wake up when `descriptor` is readable; its owner reads it."""
         self._selector.register(descriptor, selectors.EVENT_READ, None)
 
     def forget(self, descriptor: int) -> None:
-        """No longer read or wake up for `descriptor`."""
+        """No longer wake up for `descriptor`."""
         self._selector.unregister(descriptor)
 
     def run(self, done: Callable[[], bool], deadline: float) -> bool:
         """Read until `done()` or the deadline (of `time.monotonic`); True if done."""
-        next_tick = time.monotonic() + 0.1
+        next_tick = time.monotonic() + _TICK
         while not done():
             now = time.monotonic()
             if now >= deadline:
                 return False
             if now >= next_tick:
                 self.on_tick()
-                next_tick = now + 0.1
+                next_tick = now + _TICK
             for key, _ in self._selector.select(min(deadline, next_tick) - now):
                 if key.data is not None:
                     self._read(key.fd, key.data)
         return True
 
+    def wait(self, seconds: float) -> None:
+        """Read for a while."""
+        self.run(lambda: False, time.monotonic() + seconds)
+
     def call(self, function: Callable[[], T], deadline: float) -> T | None:
-        """Run a blocking function in a thread, reading meanwhile; None if the deadline passes first."""
-        done = os.eventfd(0, os.EFD_CLOEXEC)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            future = pool.submit(function)
-            future.add_done_callback(lambda _: os.eventfd_write(done, 1))
-            self.watch(done)
+        """Run a blocking function in a thread, reading meanwhile; None if the deadline passes first.
+
+        A function that is late, or still busy when the run is interrupted, is left to end by itself.
+        """
+        results: list[T] = []
+        errors: list[BaseException] = []
+        done, theirs = os.pipe()
+
+        def work() -> None:
             try:
-                return future.result() if self.run(future.done, deadline) else None
+                results.append(function())
+            except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+                errors.append(error)
             finally:
-                self.forget(done)
-                concurrent.futures.wait([future])
-                os.close(done)
+                os.close(theirs)
+
+        threading.Thread(target=work, daemon=True).start()
+        self.watch(done)
+        try:
+            self.run(lambda: bool(results or errors), deadline)
+        finally:
+            self.forget(done)
+            os.close(done)
+        if errors:
+            raise errors[0]
+        return results[0] if results else None
 
     def drain(self, descriptor: int) -> None:
         """Read what is there now; a stream that a background job still holds stays open."""
         if descriptor not in self._selector.get_map():
             return
         capture: Capture = self._selector.get_key(descriptor).data
-        left = 2 * _CHUNK
-        while left > 0 and (count := self._read(descriptor, capture)):
-            left -= count
-        capture.settle()
+        left = _waiting(descriptor)
+        while left > 0:
+            left -= self._read(descriptor, capture) or left
+        if self._read(descriptor, capture) != 0:
+            capture.settle()
 
     def close(self) -> None:
-        """Close every stream that is still open."""
+        """Read what is left in every stream that is still open, and close it."""
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None:
+                self.drain(key.fd)
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fd)
             if key.data is not None:
@@ -177,6 +215,14 @@ class Pump:
             os.close(descriptor)
             capture.finish()
         return len(data)
+
+
+def _waiting(descriptor: int) -> int:
+    """Bytes that a pipe holds."""
+    count = array.array("i", [0])
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(descriptor, termios.FIONREAD, count)
+    return count[0]
 
 
 def _write_all(descriptor: int, data: bytes | bytearray) -> None:

@@ -112,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         self.behaviour.connections += 1
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class calls it so)
         """Say nothing."""
 
     def do_GET(self) -> None:
@@ -308,26 +308,26 @@ def test_on_a_real_clock_nothing_comes_early() -> None:
 def test_a_closed_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-    with pytest.raises(client.NoServer, match=f"no server answers at http://127.0.0.1:{port}"):
+    with pytest.raises(client.NoServerError, match=f"no server answers at http://127.0.0.1:{port}"):
         bench.measure(f"http://127.0.0.1:{port}", MODEL)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8001", "http://127.0.0.1:x", "ftp://127.0.0.1"])
 def test_no_address(url: str) -> None:
-    with pytest.raises(client.NoServer, match="is no address"):
+    with pytest.raises(client.NoServerError, match="is no address"):
         bench.measure(url, MODEL)
 
 
 def test_an_unknown_model_is_told_with_those_there_are() -> None:
     error = refusal(Behaviour(), model="Qwen3-8B")
-    assert isinstance(error, client.UnknownModel)
+    assert isinstance(error, client.UnknownModelError)
     assert f"does not serve 'Qwen3-8B'; it serves {MODEL}, another" in str(error)
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 def test_a_refusal_keeps_the_servers_words(status: int) -> None:
     error = refusal(Behaviour(status=status, error="max_tokens is\n too large"))
-    assert isinstance(error, client.RequestRefused)
+    assert isinstance(error, client.RefusedError)
     assert f"answered {status}: max_tokens is too large" in str(error)
 
 
@@ -348,7 +348,7 @@ BROKEN = {
 def test_a_broken_stream_is_an_error_and_no_figure(name: str) -> None:
     behaviour, message = BROKEN[name]
     error = refusal(behaviour)
-    assert isinstance(error, client.BrokenStream)
+    assert isinstance(error, client.BrokenStreamError)
     assert message in str(error)
     assert error.exit_code == 1
 
@@ -358,7 +358,7 @@ def test_a_silent_server_is_given_up() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with (
             client.Server(url, timeout=0.05) as server,
-            pytest.raises(client.BrokenStream, match=r"silent for 0\.05 s"),
+            pytest.raises(client.BrokenStreamError, match=r"silent for 0\.05 s"),
         ):
             server.ask(MODEL, "hello", 2)
 

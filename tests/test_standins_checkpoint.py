@@ -17,14 +17,18 @@ from gb10docs.standins.gguf import GGUFError, read
 from gb10docs.standins.host import Host
 from gb10docs.standins.rules import Service
 
-PROMPT = "The capital of France is"
-PROMPT_TOKENS = [504, 3575, 282, 4649, 314]
+PROMPT = "one two three four five six seven eight nine ten one two three four"
+PROMPT_TOKENS = [537, 827, 1296, 1876, 2531, 2976, 4962, 4475, 7462, 3772, 582, 827, 1296, 1876]
 
 
-@pytest.fixture(scope="session")
-def folder() -> Path:
-    store = weights.default_store()
-    return checkpoint.smollm2(weights.smollm2(store), store)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made here, over what an earlier attempt left."""
+    store = tmp_path_factory.mktemp("store")
+    unfinished = store / f"{checkpoint.FORM}.part"
+    unfinished.mkdir()
+    (unfinished / "leftover").write_text("")
+    return checkpoint.smollm2(weights.smollm2(weights.default_store()), store)
 
 
 def _load(folder: Path) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def test_says_what_llamacpp_says(folder: Path, tmp_path: Path) -> None:
     vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     word = {index: token for token, index in vocabulary.items()}
     assert "".join(word[token] for token in PROMPT_TOKENS).replace("Ġ", " ") == PROMPT
-    assert word[_next_token(folder, PROMPT_TOKENS)] == "ĠParis"
+    assert word[_next_token(folder, PROMPT_TOKENS)] == "Ġfive"
     host = Host(weights.smollm2(weights.default_store()), stderr=tmp_path / "log", env=os.environ)
     host.start()
     try:
@@ -92,7 +96,7 @@ def test_says_what_llamacpp_says(folder: Path, tmp_path: Path) -> None:
         answer = httpx.post(f"http://127.0.0.1:{port}/v1/completions", json=body, timeout=60).json()
     finally:
         host.stop()
-    assert answer["choices"][0]["text"] == " Paris"
+    assert answer["choices"][0]["text"] == " five"
 
 
 def test_is_what_a_hub_has(folder: Path) -> None:
@@ -113,12 +117,11 @@ def test_is_what_a_hub_has(folder: Path) -> None:
     ]
 
 
-def test_an_unfinished_folder_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / f"{checkpoint.FORM}.part").mkdir()
-    (tmp_path / f"{checkpoint.FORM}.part" / "leftover").write_text("")
-    made = checkpoint.smollm2(weights.smollm2(weights.default_store()), tmp_path)
-    assert not (made / "leftover").exists()
-    assert not (tmp_path / f"{checkpoint.FORM}.part").exists()
+def test_what_is_made_is_kept(folder: Path) -> None:
+    before = (folder / "model.safetensors").stat().st_mtime_ns
+    assert checkpoint.smollm2(Path("none"), folder.parent) == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == before
+    assert not (folder.parent / f"{checkpoint.FORM}.part").exists()
 
 
 def test_a_file_that_is_no_gguf(tmp_path: Path) -> None:

@@ -91,7 +91,11 @@ def test_head_ranges_and_error_codes(address: str, folder: Path) -> None:
     assert (part.status_code, part.content) == (206, content[100:200])
     assert httpx.get(f"{address}/api/models/who/what").headers["x-error-code"] == "RepoNotFound"
     assert httpx.get(f"{address}/{REPO}/resolve/main/none").headers["x-error-code"] == "EntryNotFound"
-    assert httpx.get(f"{address}/{REPO}/resolve/main/..%2F..%2F..%2Fetc%2Fhostname").status_code == 404
+
+
+def test_nothing_beside_the_folder_is_served(address: str, folder: Path) -> None:
+    (folder.parent / "secret").write_text("x")
+    assert httpx.get(f"{address}/{REPO}/resolve/main/..%2Fsecret").status_code == 404
 
 
 def test_a_changed_folder_is_another_revision(address: str, folder: Path) -> None:

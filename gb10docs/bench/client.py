@@ -22,19 +22,19 @@ class BenchError(GB10DocsError):
     """A benchmark that could not be made."""
 
 
-class NoServer(BenchError):
+class NoServerError(BenchError):
     """Nothing answers at the address."""
 
 
-class UnknownModel(BenchError):
+class UnknownModelError(BenchError):
     """The server does not serve the model that was asked for."""
 
 
-class RequestRefused(BenchError):
+class RefusedError(BenchError):
     """The server answered with an error instead of a stream."""
 
 
-class BrokenStream(BenchError):
+class BrokenStreamError(BenchError):
     """The stream ended early, is not what the protocol says, or holds no token counts."""
 
     exit_code = 1
@@ -96,18 +96,24 @@ class Server:
                     raise self._refusal(response, model)
                 seen = _watch(_events(response.iter_lines()))
             return seen.request(t0, response.headers.get(STAND_IN_HEADER))
-        except BrokenStream as error:
-            raise BrokenStream(f"{self.url}: {error}") from None
+        except BrokenStreamError as error:
+            raise BrokenStreamError(f"{self.url}: {error}") from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NoServer(f"no server answers at {self.url} ({error}); start it, or name another.") from None
+            raise NoServerError(
+                f"no server answers at {self.url} ({error}); start it, or name another."
+            ) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise NoServer(f"{self.url!r} is no address; one looks like http://127.0.0.1:8001.") from None
+            raise NoServerError(
+                f"{self.url!r} is no address; one looks like http://127.0.0.1:8001."
+            ) from None
         except httpx.TimeoutException:
-            raise BrokenStream(f"{self.url} was silent for {self._timeout:g} s; see its log.") from None
+            raise BrokenStreamError(f"{self.url} was silent for {self._timeout:g} s; see its log.") from None
         except httpx.TransportError as error:
-            raise BrokenStream(f"{self.url} broke off its answer ({error}); see its log.") from None
+            raise BrokenStreamError(f"{self.url} broke off its answer ({error}); see its log.") from None
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise BrokenStream(f"{self.url} does not answer as a chat completion does: {error!r}.") from error
+            raise BrokenStreamError(
+                f"{self.url} does not answer as a chat completion does: {error!r}."
+            ) from error
 
     def models(self) -> list[str]:
         """The names that the server lists in `/v1/models`; empty where it does not say."""
@@ -122,8 +128,8 @@ class Server:
     def _refusal(self, response: httpx.Response, model: str) -> BenchError:
         served = self.models() if 400 <= response.status_code < 500 else []
         if served and model not in served:
-            return UnknownModel(f"{self.url} does not serve {model!r}; it serves {', '.join(served)}.")
-        return RequestRefused(f"{self.url} answered {response.status_code}: {_complaint(response.text)}")
+            return UnknownModelError(f"{self.url} does not serve {model!r}; it serves {', '.join(served)}.")
+        return RefusedError(f"{self.url} answered {response.status_code}: {_complaint(response.text)}")
 
 
 @dataclass
@@ -151,11 +157,11 @@ class _Seen:
 
     def request(self, t0: float, stand_in: str | None) -> Request:
         if self.finish_reason is None:
-            raise BrokenStream("the stream ended without a finish reason; see the server's log.")
+            raise BrokenStreamError("the stream ended without a finish reason; see the server's log.")
         if self.first is None or self.last is None:
-            raise BrokenStream("the stream held no text, so there is nothing to time.")
+            raise BrokenStreamError("the stream held no text, so there is nothing to time.")
         if self.usage is None:
-            raise BrokenStream("the stream held no `usage`, and tokens are not guessed from events.")
+            raise BrokenStreamError("the stream held no `usage`, and tokens are not guessed from events.")
         return Request(
             t_first=self.first - t0,
             t_last=self.last - t0,
@@ -171,7 +177,9 @@ def _watch(events: Iterable[tuple[float, dict[str, Any]]]) -> _Seen:
     seen = _Seen()
     for now, event in events:
         if error := event.get("error"):
-            raise BrokenStream(f"the server reported an error in its stream: {_complaint(json.dumps(error))}")
+            raise BrokenStreamError(
+                f"the server reported an error in its stream: {_complaint(json.dumps(error))}"
+            )
         seen.take(now, event)
     return seen
 
@@ -188,9 +196,9 @@ def _events(lines: Iterable[str]) -> Iterator[tuple[float, dict[str, Any]]]:
         try:
             event = json.loads(data)
         except ValueError:
-            raise BrokenStream(f"an event of the stream is no JSON: {data[:80]!r}") from None
+            raise BrokenStreamError(f"an event of the stream is no JSON: {data[:80]!r}") from None
         if not isinstance(event, dict):
-            raise BrokenStream(f"an event of the stream is no JSON object: {data[:80]!r}")
+            raise BrokenStreamError(f"an event of the stream is no JSON object: {data[:80]!r}")
         yield now, event
 
 

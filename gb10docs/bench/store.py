@@ -12,7 +12,7 @@ from gb10docs.bench.metrics import Result
 from gb10docs.errors import GB10DocsError
 
 
-class BadLine(GB10DocsError):
+class BadLineError(GB10DocsError):
     """A line of the store that is not a result; the message names file and line."""
 
 
@@ -20,7 +20,7 @@ class Kept(NamedTuple):
     """What a store holds: its results in the order they were made, and the lines that are none."""
 
     results: list[Result]
-    bad: list[BadLine]
+    bad: list[BadLineError]
 
 
 def default_path() -> Path:
@@ -69,7 +69,7 @@ def read(path: Path | None = None) -> Kept:
                 kept.results.append(Result.from_json(json.loads(line.decode())))
         except ValueError as error:
             kept.bad.append(
-                BadLine(f"{path}:{number}: no benchmark result: {error}; mend or delete the line.")
+                BadLineError(f"{path}:{number}: no benchmark result: {error}; mend or delete the line.")
             )
     return kept
 

@@ -135,8 +135,8 @@ class Voice:
             "object": spoken["object"],
             "created": self.created,
             "model": self.service.served_name,
+            "choices": [self._choice(choice) for choice in spoken["choices"]],
         }
-        said["choices"] = [self._choice(choice) for choice in spoken["choices"]]
         if usage := spoken.get("usage"):
             said["usage"] = self._usage(usage)
         return said
@@ -184,11 +184,11 @@ def _stream(response: httpx.Response, voice: Voice) -> Response:
     async def events() -> AsyncIterator[str]:
         async with contextlib.aclosing(response):
             async for line in response.aiter_lines():
-                data = line.removeprefix("data: ")
                 if line.startswith("data: {"):
-                    data = json.dumps(voice.say(json.loads(data)), ensure_ascii=False, separators=(",", ":"))
-                if line.startswith("data: "):
-                    yield f"data: {data}\n\n"
+                    said = voice.say(json.loads(line.removeprefix("data: ")))
+                    yield f"data: {json.dumps(said, ensure_ascii=False)}\n\n"
+                elif line.startswith("data: "):
+                    yield f"{line}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
 

