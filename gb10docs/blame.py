@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gb10docs.sessions import Ending, Failure, signal_name
+from gb10docs.sessions import Ending, signal_name
 from gb10docs.snippets import Snippet
 
 _LONGEST = 160
@@ -21,12 +21,12 @@ _SKIPPED = re.compile(
 def why(ending: Ending, snippet: Snippet, copy: Path) -> str:
     """Why a command failed, empty if it did not.
 
-    A trailing `[[ x ]] && y` leaves status 1 and no failure: what counts is a command that failed inside the file,
-    or an explicit `exit` or `return`.
+    A trailing `[[ x ]] && y` leaves status 1 and no failure: what counts is a command that failed inside the
+    file, or an explicit `exit` or `return`.
     """
     shown = f"snippets/{snippet.name}"
     if ending.guard_removed:
-        return f"{shown}: it took away the trap or the options by which the runner sees failures: leave them alone"
+        return f"{shown}: it took away the trap or the options by which failures are seen: leave them alone"
     if snippet.language == "python":
         return f"{shown}: exited with {_status(ending.exit_code)}" if ending.exit_code else ""
     if ending.failures:
@@ -53,7 +53,9 @@ def _failure(ending: Ending, snippet: Snippet, copy: Path) -> str:
         return f"snippets/{snippet.name}:{command.line}: `{command}` failed with {status}{elsewhere}"
     part = next(iter(_pipes(command, failure.parts)), [command] * failure.parts)[failure.part - 1]
     where = f"part {failure.part} of {failure.parts} of the pipe"
-    return f"snippets/{snippet.name}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
+    return (
+        f"snippets/{snippet.name}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,10 @@ def _bare(text: str) -> Iterator[_Letter]:
 
 
 def _returns(snippet: Snippet) -> bool:
-    return re.search(r"(^|[;&|{(]|\bthen|\belse|\bdo)\s*(builtin\s+)?return\b", snippet.body, re.MULTILINE) is not None
+    return (
+        re.search(r"(^|[;&|{(]|\bthen|\belse|\bdo)\s*(builtin\s+)?return\b", snippet.body, re.MULTILINE)
+        is not None
+    )
 
 
 def _parses(copy: Path) -> bool:

@@ -76,6 +76,7 @@ def run(
     keep_going: Annotated[bool, typer.Option("--keep-going", help="After a failure, run what does not depend on it.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if a step was skipped or replaced.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Write the evidence into docs/evidence/.")] = False,
+    recorded_by: Annotated[str, typer.Option("--recorded-by", metavar="NAME", help="Who recorded it; git's user.name unless given.", show_default=False)] = "",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON.", show_default=False)] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.", show_default=False)] = None,
 ) -> None:
@@ -92,7 +93,7 @@ def run(
     if dry_run:
         raise typer.Exit(workflow.show_plan(selection))
     wishes = workflow.Wishes(
-        keep_going=keep_going, strict=strict, record=record, json_file=json_file, junit_file=junit_file
+        keep_going=keep_going, strict=strict, record=record, recorded_by=recorded_by, json_file=json_file, junit_file=junit_file
     )
     raise typer.Exit(workflow.run(selection, wishes))
 

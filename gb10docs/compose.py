@@ -1,4 +1,4 @@
-"""A Compose service read as what a server is: engine, port, served name, limits, and the files it is made of."""
+"""A Compose service read as what a server is: engine, port, served name, limits, and its files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def read_service(root: Path, serves: str, at: str) -> Service:
     folder, _, name = serves.rpartition(":")
     file = next((root / folder / file for file in _FILES if (root / folder / file).is_file()), None)
     if file is None:
-        raise BadService(f"{at}: 'serves' names {folder}, which holds no compose.yaml: name the folder of one")
+        raise BadService(
+            f"{at}: 'serves' names {folder}, which holds no compose.yaml: name the folder of one"
+        )
     described = _read(file)
     services = described.get("services") or {}
     if not isinstance(services, dict) or not isinstance(services.get(name, {}), dict):
@@ -70,18 +72,23 @@ def _read(file: Path) -> dict[str, Any]:
 def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Service:
     command = table.get("command") or []
     if not isinstance(command, list):
-        raise BadService(f"{file}: the command of '{name}' is a string: write it as a list, so that it can be read")
+        raise BadService(
+            f"{file}: the command of '{name}' is a string: write it as a list, so that it can be read"
+        )
     words = [str(word) for word in command]
     engine = next((engine for word, engine in _ENGINES.items() if word in words), "")
     if not engine:
         raise BadService(
-            f"{file}: the command of '{name}' starts no engine that is known here: write one of {', '.join(_ENGINES)}"
+            f"{file}: the command of '{name}' starts no engine that is known here: "
+            f"write one of {', '.join(_ENGINES)}"
         )
     model = _model(words, engine)
     served = _option(words, _SERVED_NAME) or (PurePosixPath(model).name if engine == "trtllm" else model)
     length = _option(words, _MAX_LENGTH) or "0"
     if not length.isdecimal():
-        raise BadService(f"{file}: the longest context of '{name}' is '{length}': write it as a number of tokens")
+        raise BadService(
+            f"{file}: the longest context of '{name}' is '{length}': write it as a number of tokens"
+        )
     sources = [_source(volume) for volume in table.get("volumes") or []]
     mounted = [file.parent / source for source in sources if source.startswith("./")]
     return Service(

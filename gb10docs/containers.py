@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from gb10docs.results import Container
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_GRACE = 10
+"""Seconds that a container has to end before it is killed."""
 
 
 def look(service: Service) -> list[Container]:
@@ -23,17 +26,22 @@ def log_tail(service: Service, lines: int = 20) -> str:
     return "\n".join(container.logs(tail=lines).decode(errors="replace") for container in _containers(service))
 
 
-def down(file: Path, *, grace: int = 10) -> None:
-    """`docker compose down` for every profile of a Compose file; what is left after `grace` seconds is killed."""
-    subprocess.run(
-        ["docker", "compose", "--file", str(file), "--profile", "*", "down", "--timeout", str(grace)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        check=False,
-        timeout=grace + 60,
-    )
+def down(file: Path) -> None:
+    """`docker compose down` for every profile of a Compose file; where that is cut short, at once and for good."""
+    for grace in (_GRACE, 0):
+        command = ["docker", "compose", "--file", str(file), "--profile", "*", "down", "--timeout", str(grace)]
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                check=False,
+                timeout=grace + 60,
+            )
+            if done.returncode == 0:
+                return
 
 
 def _containers(service: Service) -> list[Any]:

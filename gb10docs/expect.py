@@ -11,7 +11,8 @@ from gb10docs.results import Check
 
 FINISH_REASONS = frozenset({"stop", "length"})
 _BLOCK = re.compile(
-    r"^finish_reason: (?P<finish>\S+)\s*\n^usage: prompt_tokens=(?P<prompt>\d+) completion_tokens=(?P<completion>\d+)[ \t]*$",
+    r"^finish_reason: (?P<finish>\S+)[ \t]*\n"
+    r"usage: prompt_tokens=(?P<prompt>[0-9]+) completion_tokens=(?P<completion>[0-9]+)[ \t]*$",
     re.MULTILINE,
 )
 _LIMIT = re.compile(r"""["']?max_tokens["']?\s*[:=]\s*(\d+)""")
@@ -33,10 +34,16 @@ def check(expect: Expect, stdout: str, body: str, *, real: bool) -> list[Check]:
 def _checks(checks: Checks, stdout: str, body: str) -> Iterator[Check]:
     for text in checks.contains:
         held = text in stdout
-        yield Check(name=f"contains '{text}'", held=held, message="" if held else f"standard output {_shown(stdout)}")
+        yield Check(
+            name=f"contains '{text}'", held=held, message="" if held else f"standard output {_shown(stdout)}"
+        )
     for pattern in checks.matches:
         held = re.search(pattern, stdout, re.MULTILINE) is not None
-        yield Check(name=f"matches '{pattern}'", held=held, message="" if held else f"standard output {_shown(stdout)}")
+        yield Check(
+            name=f"matches '{pattern}'",
+            held=held,
+            message="" if held else f"standard output {_shown(stdout)}",
+        )
     if checks.json_schema is not None:
         message = _json(checks.json_schema, stdout)
         yield Check(name="json", held=not message, message=message)
@@ -47,14 +54,18 @@ def _checks(checks: Checks, stdout: str, body: str) -> Iterator[Check]:
 
 def _json(schema: dict[str, object], stdout: str) -> str:
     import jsonschema
+    import referencing
 
     try:
-        jsonschema.validate(json.loads(stdout), schema)
+        validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
+        wrong = next(iter(validator.iter_errors(json.loads(stdout))), None)
     except json.JSONDecodeError as error:
-        return f"standard output is no JSON: {error}"
-    except jsonschema.ValidationError as error:
-        return f"{error.json_path}: {error.message}"
-    return ""
+        return f"standard output is no JSON: {error}; it {_shown(stdout)}"
+    except RecursionError:
+        return "standard output is nested too deeply for a check"
+    except (referencing.exceptions.Unresolvable, re.error) as error:
+        return f"the schema cannot be followed: {error}"
+    return f"{wrong.json_path}: {wrong.message[:200]}" if wrong else ""
 
 
 def _chat(stdout: str, body: str) -> str:
@@ -68,7 +79,14 @@ def _chat(stdout: str, body: str) -> str:
             return f"answer {answers + 1}: {wrong}"
         start = block.end()
         answers += 1
-    return "" if answers else f"no 'finish_reason:' and 'usage:' lines; standard output {_shown(stdout)}"
+    if answers == 0:
+        return f"no 'finish_reason:' and 'usage:' lines; standard output {_shown(stdout)}"
+    rest = stdout[start:].strip()
+    return (
+        f"after answer {answers} comes text without its finish reason and usage: {rest[:120]!r}"
+        if rest
+        else ""
+    )
 
 
 def _answer(text: str, block: re.Match[str], limit: int | None) -> str:

@@ -1,10 +1,11 @@
 """Where the fenced blocks of a Markdown page begin and end.
 
-A line scanner, not a Markdown parser. It finds what a reader sees as a fenced block under Python-Markdown with
-pymdown-extensions: at top level and in lists, tabs, admonitions and details. Text that only looks like a fence is
-passed over: longer fences that quote one, and comments. Where the site would draw something else than the author
-means, or nobody can tell (a bash or python fence in a block quote, on the line of a list marker, in indented code,
-with an opening line that the site does not understand), the page is refused, so that no command is shown and not run.
+A line scanner, not a Markdown parser. It finds what a reader sees as a fence under Python-Markdown with
+pymdown-extensions: at top level and in lists, tabs, admonitions and details. Text that only looks like one is
+passed over: longer fences that quote one, and comments. Where the site would draw something else than the
+author means, or nobody can tell (a bash or python fence in a block quote, on the line of a list marker, in
+indented code, with an opening line that the site does not know), the page is refused, so that no command is
+shown and not run.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ _OPENING = re.compile(
     (?:[ ]*\{(?P<attributes>.*)\} | (?P<options>(?:[ ]*[a-zA-Z]\w*(?:=(?:"[^"]*"|'[^']*'))?(?=[ ]|$))+))?
     [ ]*$"""
 )
-_LOOKS_LIKE_ONE = re.compile(r"^(?P<before>[ >]*(?:(?:[-*+]|\d+\.) +[ >]*)*)(?P<marks>`{3,}|~{3,})(?P<rest>.*)$")
+_LOOKS_LIKE_ONE = re.compile(
+    r"^(?P<before>[ >]*(?:(?:[-*+]|\d+\.) +[ >]*)*)(?P<marks>`{3,}|~{3,})(?P<rest>.*)$"
+)
 _OPTIONS = frozenset({"title", "title_mode", "hl_lines", "linenums"})
 _BLOCK = re.compile(
     r"""(?x)(?P<tab>===[!+]?[ ]+".*"[ ]*$) | !!![ ]?[\w-]+(?:[ ]+[\w-]+)*(?:[ ]+".*")?[ ]*$
     | \?\?\?\+?[ ]?(?:[\w-]+(?:[ ]+[\w-]+)*)?(?:[ ]+".*")?[ ]*$"""
 )
 _ITEM = re.compile(r"(?:[-*+]|\d+\.) +")
+_DIVIDER = re.compile(r"#|<!--.*-->\s*$|(?:[-=]+|(?:_ {0,2}){3,}) *$|(?:- {0,2}){3,}$|(?:\* {0,2}){3,}$")
 _RULE = re.compile(r"(?:- {0,2}){3,}$|(?:\* {0,2}){3,}$")
 _QUOTED = re.compile(r""" "[^"]*"|'[^']*' """.strip())
 _INLINE_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -37,7 +41,7 @@ ALIASES = {
     **dict.fromkeys(("bash", "sh", "shell", "zsh", "console", "shell-session"), "bash"),
     **dict.fromkeys(("python", "python3", "py", "py3", "pycon", "ipython"), "python"),
 }
-"""What a fence may call the languages that are run; a transcript counts, since a reader types what it shows."""
+"""What a fence may call the languages that run; a transcript counts, since a reader types what it shows."""
 
 
 class BadPage(GB10DocsError):
@@ -125,6 +129,9 @@ class _Place:
     fresh: bool = True
     """Whether a list may begin here: after a blank line, a heading, or the line that opens a container."""
 
+    in_code: bool = False
+    """Whether the lines since the last blank one may be indented code, which goes on to the next blank one."""
+
     @property
     def tabs(self) -> int:
         return sum(container.is_tab for container in self.containers)
@@ -132,12 +139,13 @@ class _Place:
     def arrive(self, line: str) -> int:
         """Leave the containers that a line is not indented for; returns its indentation.
 
-        A line right below a list item belongs to the item, however little it is indented.
+        Plain text right below a list item belongs to the item, however little it is indented.
         """
         indent = len(line) - len(line.lstrip(" "))
-        item = _ITEM.match(line, indent) is not None
+        text = line[indent:]
+        plain = not self.after_blank and not any(kind.match(text) for kind in (_ITEM, _DIVIDER, _BLOCK))
         for depth, container in enumerate(self.containers):
-            if indent < container.indent and (self.after_blank or item or not container.is_list):
+            if indent < container.indent and not (plain and container.is_list):
                 del self.containers[depth:]
                 break
         return indent
@@ -151,11 +159,14 @@ class _Place:
         if not line.strip():
             self.after_blank = self.fresh = True
             return
+        below_item = not self.after_blank and any(container.is_list for container in self.containers)
         indent = self.arrive(line)
         text = line[indent:]
         self._begin_comment(text, lines, at, hides=indent < 4 and not self.containers)
         relative = indent - self._indent
-        self.fresh = text.startswith("#") or (relative < 4 and self._enter(text, relative, at + 1))
+        divides = _DIVIDER.match(text) is not None
+        self.in_code = relative >= 4 or (self.in_code and not self.after_blank) or (divides and below_item)
+        self.fresh = divides or (relative < 4 and self._enter(text, relative, at + 1, below_item=below_item))
         self.after_blank = False
 
     def shows(self, fence: Fence, indent: int) -> bool:
@@ -163,14 +174,21 @@ class _Place:
         doubtful = next((container for container in self.containers if not container.certain), None)
         problem = ""
         if self.comment:
-            problem = f"in the comment that begins on line {self.comment} within other text: begin it on a line of its own"
+            problem = (
+                f"in the comment that begins on line {self.comment} within text: begin it on its own line"
+            )
         elif indent - self._indent >= 4:
-            problem = "indented so far that it is code itself: indent it less, or quote it with a fence of four backticks"
+            problem = (
+                "indented so far that it is code: indent it less, or quote it in a fence of four backticks"
+            )
+        elif self.in_code and not self.after_blank:
+            problem = "right below indented code: put a blank line above it"
         elif doubtful:
-            problem = f"in a list that begins right below text, which makes no list: put a blank line above line {doubtful.line}"
+            problem = f"in a list or block right below other text: put a blank line above line {doubtful.line}"
         hidden = self.comment and self.hides
         if problem and fence.runs and not hidden:
             raise BadPage(f"{self.path}:{fence.line}: this {fence.language} fence is {problem}")
+        self.in_code = indent - self._indent >= 4 or (self.in_code and not self.after_blank)
         self.after_blank = self.fresh = False
         return not problem
 
@@ -178,33 +196,35 @@ class _Place:
     def _indent(self) -> int:
         return self.containers[-1].indent if self.containers else 0
 
-    def _enter(self, text: str, relative: int, line: int) -> bool:
+    def _enter(self, text: str, relative: int, line: int, *, below_item: bool) -> bool:
         """Whether the line opens a container whose text may begin with a list."""
         block = _BLOCK.match(text) if relative == 0 else None
         item = _ITEM.match(text) if not _RULE.match(text) else None
         if not block and not item:
             return False
-        in_list = bool(self.containers) and self.containers[-1].is_list
-        certain = self.fresh or in_list if item else not in_list or self.after_blank
+        certain = self.fresh or below_item if item else not below_item
         tab = block is not None and block["tab"] is not None
         self.containers.append(_Container(line, max(self._indent, 0) + 4, not block, tab, certain))
         return True
 
     def _begin_comment(self, text: str, lines: list[str], at: int, *, hides: bool) -> None:
+        """Take note of a comment that goes on below its line."""
         visible = _INLINE_CODE.sub("", text)
         begins = visible.rfind("<!--")
         if begins < 0 or "-->" in visible[begins:]:
             return
-        hides = hides and begins == 0
-        if any("-->" in line for line in lines[at + 1 :]):
-            self.comment, self.hides = at + 1, hides
-        elif hides:
-            raise BadPage(f"{self.path}:{at + 1}: the comment is never closed: end it with '-->'")
+        if not any("-->" in line for line in lines[at + 1 :]):
+            raise BadPage(
+                f"{self.path}:{at + 1}: the comment is never closed: end it with '-->', "
+                "or put '<!--' in backticks if it is none"
+            )
+        self.comment, self.hides = at + 1, hides and begins == 0
 
     def _end_comment(self, line: str, lines: list[str], at: int) -> None:
         _, closed, rest = line.partition("-->")
         if closed:
             self.after_blank = self.fresh = self.hides and not rest.strip()
+            self.in_code = True
             self.comment = 0
             self._begin_comment(rest, lines, at, hides=False)
 
@@ -248,4 +268,6 @@ def _end_of_fence(lines: list[str], start: int, marks: str, path: Path) -> int:
             )
         if line[indent:].rstrip(" ") == marks:
             return number
-    raise BadPage(f"{path}:{start + 1}: the fence is never closed: end it with a line '{marks}', indented alike")
+    raise BadPage(
+        f"{path}:{start + 1}: the fence is never closed: end it with a line '{marks}', indented alike"
+    )

@@ -1,8 +1,8 @@
 """A warm Python that forks once for each script. Standard library only: it runs under any interpreter's own site.
 
 Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request is one
-message, JSON with the script's path, working directory and environment, with three descriptors (stdin, stdout,
-stderr); the answers are the child's process id and later its exit status.
+message, JSON with the script's path, working directory, umask and environment, with its standard output and error as
+descriptors; the answers are the child's process id and later its exit status, a line each.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import atexit
 import contextlib
 import gc
 import importlib
-import io
 import json
 import os
 import signal
@@ -20,23 +19,26 @@ import sys
 import threading
 import traceback
 import types
+import warnings
 from typing import Any
 
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the other side closes."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, 2**14, 3)
+        message, descriptors, _, _ = socket.recv_fds(channel, 2**14, 2)
         while message and not message.endswith(b"\n"):
-            message += channel.recv(2**14)
+            message += channel.recv(2**16)
         if not message:
             return
         request = json.loads(message)
-        program = _compile(request["script"])
+        program = _compiled(request["script"])
         child = os.fork()
         if child == 0:
             channel.close()
             _become(request, program, descriptors)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpgid(child, child)
         for descriptor in descriptors:
             os.close(descriptor)
         channel.send(f"{child}\n".encode())
@@ -44,28 +46,36 @@ def serve(channel: socket.socket) -> None:
         channel.send(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
-def _compile(script: str) -> types.CodeType | Exception:
-    """Compiled before the fork: each child would pay for the compiler's first pages otherwise."""
+def _compiled(script: str) -> types.CodeType | None:
+    """The script's code; None where compiling it has something to say, which the child is to say."""
     try:
-        with open(script, "rb") as file:
-            return compile(file.read(), script, "exec")
-    except Exception as error:
-        return error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return _compile(script)
+    except Exception:
+        return None
 
 
-def _become(request: dict[str, Any], program: types.CodeType | Exception, descriptors: list[int]) -> None:
+def _compile(script: str) -> types.CodeType:
+    with open(script, "rb") as file:
+        return compile(file.read(), script, "exec", dont_inherit=True)
+
+
+def _become(request: dict[str, Any], program: types.CodeType | None, descriptors: list[int]) -> None:
     """Turn this child into a fresh interpreter that runs one script; does not return."""
-    os.setpgid(0, 0)
-    for target, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, target)
-        os.close(descriptor)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    _set_environment(request["environment"])
-    script: str = request["script"]
     code = 1
     try:
+        os.setpgid(0, 0)
+        for target, descriptor in enumerate(descriptors, start=1):
+            os.dup2(descriptor, target)
+            os.close(descriptor)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _set_environment(request["environment"])
+        os.umask(request["umask"])
         os.chdir(request["cwd"])
-        code = _run(script, program)
+        code = _run(request["script"], program)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -78,38 +88,25 @@ def _set_environment(wanted: dict[str, str]) -> None:
             os.environ[name] = value
 
 
-def _run(script: str, program: types.CodeType | Exception) -> int:
+def _run(script: str, program: types.CodeType | None) -> int:
     sys.argv = [script]
-    sys.path[0] = os.path.dirname(script)
-    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
-    sys.stdout = _writer(1)
-    sys.stderr = _writer(2)
-    main = types.ModuleType("__main__")
-    main.__dict__.update(__file__=script, __builtins__=__builtins__)
-    sys.modules["__main__"] = main
-    code = _execute(program, main)
-    return max(code, _finish())
+    sys.orig_argv = [sys.executable, script]
+    if not sys.flags.safe_path:
+        sys.path.insert(0, os.path.dirname(script))
+    code = _execute(script, program)
+    return _finish() or code
 
 
-def _writer(descriptor: int) -> io.TextIOWrapper:
-    raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
-    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace" if descriptor == 2 else "strict",
-                            line_buffering=descriptor == 2)
-
-
-def _execute(program: types.CodeType | Exception, main: types.ModuleType) -> int:
+def _execute(script: str, program: types.CodeType | None) -> int:
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main.__dict__.update(__file__=script, __cached__=None, __builtins__=sys.modules["builtins"])
     try:
-        if isinstance(program, Exception):
-            raise program.with_traceback(None)
-        exec(program, main.__dict__)
+        exec(program or _compile(script), main.__dict__)
     except SystemExit as end:
         return _exit_code(end.code)
-    except KeyboardInterrupt:
-        traceback.print_exc()
-        return 130
     except BaseException as error:
-        _print_from(error, main.__file__)
-        return 1
+        _print_from(error, script)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 
@@ -118,37 +115,62 @@ def _exit_code(code: object) -> int:
         return 0
     if isinstance(code, int):
         return code & 0xFF
-    print(code, file=sys.stderr)
+    _print(code)
     return 1
 
 
-def _print_from(error: BaseException, script: str | None) -> None:
+def _print_from(error: BaseException, script: str) -> None:
     """The traceback from the script's own frame on, as `python script.py` prints it."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != script:
         trace = trace.tb_next
-    sys.excepthook(type(error), error.with_traceback(trace), trace)
+    try:
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+    except BaseException:
+        _print("Error in sys.excepthook:")
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+        _print("\nOriginal exception was:")
+        with contextlib.suppress(Exception):
+            traceback.print_exception(error)
+
+
+def _print(text: object) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(text, file=sys.stderr)
 
 
 def _finish() -> int:
-    """What an interpreter does at its end, short of tearing every module down."""
+    """What an interpreter does at its end, short of tearing every module down: 0, or 120 where output was lost."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
+    lost = _flush(sys.stdout)
+    sys.modules.pop("__main__", None)
+    gc.collect()
+    return lost or max(_flush(sys.stdout), _flush(sys.stderr))
+
+
+def _flush(stream: Any) -> int:
+    """Flush one of the standard streams, unless the script has closed or removed it."""
     try:
-        sys.stdout.flush()
-    except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):
-            print(f"Exception ignored while flushing standard output: {error}", file=sys.stderr)
+        if stream is not None and not stream.closed:
+            stream.flush()
+    except Exception as error:
+        _print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}")
         return 120
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.flush()
     return 0
 
 
-if __name__ == "__main__":
-    for name in sys.argv[2:]:
+def _prepare(names: list[str]) -> None:
+    """Import what scripts will want, and keep the garbage collector from touching it in every child."""
+    del sys.path[0]
+    for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
+
+
+if __name__ == "__main__":
+    _prepare(sys.argv[2:])
     serve(socket.socket(fileno=int(sys.argv[1])))

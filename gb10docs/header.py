@@ -54,7 +54,9 @@ class _Table(BaseModel):
 class Checks(_Table):
     """What the output of a step must show; `gb10docs.expect` says how each is checked."""
 
-    contains: tuple[str, ...] = Field(default=(), strict=False, description="Each text occurs in standard output.")
+    contains: tuple[str, ...] = Field(
+        default=(), strict=False, description="Each text occurs in standard output."
+    )
     matches: tuple[Annotated[str, AfterValidator(_pattern)], ...] = Field(
         default=(), strict=False, description="Each regular expression is found in standard output."
     )
@@ -71,7 +73,9 @@ class Checks(_Table):
 class Expect(Checks):
     """The checks of a step, and those that hold only where no stand-in is involved."""
 
-    real: Checks | None = Field(default=None, description="The same keys, checked only where no stand-in is involved.")
+    real: Checks | None = Field(
+        default=None, description="The same keys, checked only where no stand-in is involved."
+    )
 
 
 class Header(_Table):
@@ -91,8 +95,12 @@ class Header(_Table):
     stops: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), strict=False, description="Services whose ports are closed afterwards."
     )
-    session: str = Field(default="main", pattern=r"^[\w-]+$", description="The bash session that the step runs in.")
-    timeout: Seconds = Field(default=120.0, description="Longest run: `90s`, `15m`, `2h`. In seconds once read.")
+    session: str = Field(
+        default="main", pattern=r"^[\w-]+$", description="The bash session that the step runs in."
+    )
+    timeout: Seconds = Field(
+        default=120.0, description="Longest run: `90s`, `15m`, `2h`. In seconds once read."
+    )
     optional: bool = Field(default=False, description="Left out unless named; its absence is no fault.")
     ready: str = Field(
         default="",
@@ -103,7 +111,7 @@ class Header(_Table):
 
     @property
     def server(self) -> str:
-        """The server that the step starts: a Compose service, or the session of a foreground server; else empty."""
+        """The server that the step starts: a Compose service, a foreground server's session, or empty."""
         return self.serves.rpartition(":")[2] or (self.session if self.ready else "")
 
     @model_validator(mode="after")
@@ -111,7 +119,9 @@ class Header(_Table):
         if self.ready and self.session == "main":
             raise ValueError("'ready' marks a foreground server, which needs a 'session' of its own")
         if self.ready and self.serves:
-            raise ValueError("'ready' marks a foreground server, 'serves' a Compose service: a step starts one of them")
+            raise ValueError(
+                "'ready' marks a foreground server, 'serves' a Compose service: a step starts one of them"
+            )
         return self
 
 
@@ -134,6 +144,8 @@ class Tools(BaseModel):
 class Block(_Table):
     """A whole PEP 723 block."""
 
-    requires_python: str = Field(default="", alias="requires-python", description="Versions of Python, for `uv run`.")
+    requires_python: str = Field(
+        default="", alias="requires-python", description="Versions of Python, for `uv run`."
+    )
     dependencies: tuple[str, ...] = Field(default=(), strict=False, description="Packages, for `uv run`.")
     tool: Tools = Tools()

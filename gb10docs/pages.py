@@ -73,25 +73,33 @@ def read_page(path: Path, root: Path) -> Page:
     return Page(path, path.stem, relative, title, _after(front, lines, path), steps)
 
 
+def included(fence: Fence) -> str:
+    """The snippet that a bash or Python fence shows: one include and nothing else; empty if it has none."""
+    body = [line.strip() for line in fence.body if line.strip()]
+    match = _INCLUDE.fullmatch(body[0]) if fence.runs and len(body) == 1 else None
+    return PurePosixPath(match[1]).as_posix() if match else ""
+
+
 def _include(fence: Fence, path: Path) -> str:
-    body = [(number, line.strip()) for number, line in enumerate(fence.body, fence.line + 1) if line.strip()]
-    match = _INCLUDE.fullmatch(body[0][1]) if len(body) == 1 else None
-    if match:
-        return match[1]
-    another = next((number for number, line in body if line.startswith(fence.marks)), 0)
+    name = included(fence)
+    if name:
+        return name
+    body = enumerate(fence.body, fence.line + 1)
+    another = next((number for number, line in body if line.strip().startswith(fence.marks)), 0)
     if another:
-        raise BadPage(f"{path}:{fence.line}: the fence is not closed before another begins on line {another}: close it")
+        raise BadPage(
+            f"{path}:{fence.line}: the fence is not closed before another begins on line {another}: close it"
+        )
     raise BadPage(
-        f"{path}:{fence.line}: a {fence.language} fence holds exactly one line, an include of a whole file "
-        f'such as --8<-- "{path.stem}/name{_SUFFIX[fence.language]}": move its text into a file under snippets/'
+        f"{path}:{fence.line}: a {fence.language} fence holds exactly one line, an include of a whole file, "
+        f'such as --8<-- "{path.stem}/name{_SUFFIX[fence.language]}": put its text into a snippet'
     )
 
 
 def _steps(found: list[tuple[Fence, str]], path: Path, relative: str, snippets: Path) -> Iterator[Step]:
     ids = _ids([name for _, name in found], path.stem)
-    for (fence, written), step_id in zip(found, ids, strict=True):
+    for (fence, name), step_id in zip(found, ids, strict=True):
         line = fence.line + 1 + next(n for n, line in enumerate(fence.body) if line.strip())
-        name = PurePosixPath(written).as_posix()
         snippet = read_snippet(_file(snippets, name, f"{path}:{line}"), name)
         _refuse_misfit(snippet, fence, f"{path}:{line}")
         yield Step(step_id, snippet, relative, line, bool(fence.tabs))
@@ -116,27 +124,32 @@ def _file(snippets: Path, name: str, at: str) -> Path:
 def _refuse_misfit(snippet: Snippet, fence: Fence, at: str) -> None:
     """A snippet that the fence around it cannot show, or the place it stands in does not allow."""
     if snippet.language != fence.language:
-        raise BadPage(f"{at}: a {fence.language} fence includes '{snippet.name}', which is {snippet.language}")
+        raise BadPage(
+            f"{at}: a {fence.language} fence includes '{snippet.name}', which is {snippet.language}"
+        )
     if any(line.rstrip() == fence.marks for line in snippet.body.split("\n")):
-        raise BadPage(f"{at}: '{snippet.name}' holds a line '{fence.marks}', which ends this fence: use a longer one")
+        raise BadPage(
+            f"{at}: '{snippet.name}' holds a line '{fence.marks}', which ends this fence: use a longer one"
+        )
     header = snippet.header
     if fence.tabs and (header.server or header.stops or header.makes):
         raise BadPage(
-            f"{at}: '{snippet.name}' stands in a content tab; tabs are alternatives, so it cannot serve, stop or make"
+            f"{at}: '{snippet.name}' stands in a content tab; tabs are alternatives, "
+            "so it cannot serve, stop or make: move it out of the tab"
         )
 
 
 def _ids(names: list[str], page: str) -> list[str]:
-    """`page/stem`; the file's suffix is added where two files share a stem, a number where an id comes twice."""
+    """`page/stem`; with the suffix where two files share a stem, and a number where an id comes twice."""
     files = Counter(PurePosixPath(name).stem for name in set(names))
     numbers: dict[str, Iterator[int]] = {}
     ids: dict[str, None] = {}
     for name in names:
         file = PurePosixPath(name)
-        base = id = f"{page}/{file.name if files[file.stem] > 1 else file.stem}"
-        while id in ids:
-            id = f"{base}-{next(numbers.setdefault(base, count(2)))}"
-        ids[id] = None
+        base = found = f"{page}/{file.name if files[file.stem] > 1 else file.stem}"
+        while found in ids:
+            found = f"{base}-{next(numbers.setdefault(base, count(2)))}"
+        ids[found] = None
     return list(ids)
 
 
@@ -150,7 +163,9 @@ def _front_matter(lines: list[str], path: Path) -> dict[str, Any]:
         front = yaml.safe_load("\n".join(lines[1 : end - 1])) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise BadPage(f"{path}:{mark.line + 2 if mark else 1}: the front matter is no valid YAML: mend it") from error
+        raise BadPage(
+            f"{path}:{mark.line + 2 if mark else 1}: the front matter is no valid YAML: mend it"
+        ) from error
     if not isinstance(front, dict):
         raise BadPage(f"{path}:2: the front matter is no table of keys: write it as title: …")
     return front

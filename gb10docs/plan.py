@@ -1,19 +1,21 @@
-"""What runs on this machine, what is replaced, what is skipped, and why: decided before anything is started."""
+"""What runs on this machine, what is replaced or skipped, and why: decided before anything is started."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gb10docs import machine
 from gb10docs.compose import Service, read_service
 from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.lint import lint
 from gb10docs.needs import Need, gigabytes
 from gb10docs.pages import Page, Step
 from gb10docs.results import StandIn
-from gb10docs.targets import Target, Unmet
+from gb10docs.targets import Met, Target, Unmet
+from gb10docs.tree import with_foundations
 
 
 class BadPlan(GB10DocsError):
@@ -62,85 +64,123 @@ class Plan:
 def makers(pages: Iterable[Page]) -> dict[str, dict[Need, str]]:
     """For each step, which earlier step meets which of its needs.
 
+    Commands and servers last to the end of their page; models and results, for pages that come `after` it.
+
     Raises:
         BadPlan: A step needs or stops a server that is not up there, or a model or result that no step makes.
     """
-    made: dict[Need, str] = {}
+    lasting: dict[str, dict[Need, str]] = {}
     found: dict[str, dict[Need, str]] = {}
     for page in pages:
+        made = {need: maker for name in page.after for need, maker in lasting.get(name, {}).items()}
         for step in page.steps:
             implied = [PYTHON] if step.snippet.language == "python" else []
             found[step.id] = {need: made[need] for need in [*_needs(step), *implied] if need in made}
             for need in _needs(step):
                 if need not in made and need.kind in {"server", "model", "result"}:
-                    raise BadPlan(f"{_at(step)}: nothing above it on the page meets the need '{need}'; {_near(need, made)}")
+                    raise BadPlan(
+                        f"{_at(step)}: no earlier step meets the need '{need}': {_near(need, made)}"
+                    )
             header = step.snippet.header
             for name in header.stops:
                 made.pop(Need("server", name), None)
             if header.server:
                 made[Need("server", header.server)] = step.id
             made.update(dict.fromkeys(header.makes, step.id))
+        lasting[page.name] = {need: maker for need, maker in made.items() if need.kind in {"model", "result"}}
     return found
-
-
-def select(pages: Sequence[Page], only: Sequence[str], start: str | None) -> frozenset[str]:
-    """Ids of the steps to run: those named, or from one on, with every step that they need."""
-    steps = [step for page in pages for step in page.steps]
-    if not only and not start:
-        return frozenset(step.id for step in steps)
-    chosen = {id for name in only for id in _named(name, steps)}
-    if start:
-        first = _named(start, steps)[0]
-        chosen |= {step.id for step in steps[[step.id for step in steps].index(first) :]}
-    uses = makers(pages)
-    todo = list(chosen)
-    while todo:
-        for needed in uses[todo.pop()].values():
-            if needed not in chosen:
-                chosen.add(needed)
-                todo.append(needed)
-    return frozenset(chosen)
 
 
 def make_plan(
     pages: Sequence[Page], root: Path, target: Target, *, only: Sequence[str] = (), start: str | None = None
 ) -> list[Plan]:
-    """Decide for every selected step of every page."""
-    uses = makers(pages)
-    selected = select(pages, only, start)
-    named = {id for name in only for id in _named(name, [step for page in pages for step in page.steps])}
+    """Decide for every selected step of every page.
+
+    Args:
+        only: Steps to run, with what they need; optional ones among that too.
+        start: Step to begin with; what it and the later ones need runs as well.
+
+    Raises:
+        BadPlan: The steps cannot work in this order, or do not fit in memory together.
+        BadStep: A step does what it does not declare.
+    """
+    lint(pages, root)
+    uses = makers(with_foundations(pages, root))
+    selection = _select(pages, target, uses, only, start)
     decided: dict[str, PlannedStep] = {}
     plans = []
     for page in pages:
         for step in page.steps:
-            if step.id in selected:
-                decided[step.id] = _decide(step, root, target, uses[step.id], decided, asked_for=step.id in named)
+            if step.id in selection.steps:
+                decided[step.id] = _decide(step, root, target, uses[step.id], decided, selection)
         plans.append(Plan(page, target, tuple(decided[step.id] for step in page.steps if step.id in decided)))
         _refuse_crowding(plans[-1])
     return plans
 
 
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """Ids of the steps to decide about, and of those that run although they are optional."""
+
+    steps: frozenset[str]
+    asked_for: frozenset[str]
+
+
+def _select(
+    pages: Sequence[Page],
+    target: Target,
+    uses: dict[str, dict[Need, str]],
+    only: Sequence[str],
+    start: str | None,
+) -> _Selection:
+    steps = [step for page in pages for step in page.steps]
+    ids = [step.id for step in steps]
+    if not only and not start:
+        return _Selection(frozenset(ids), frozenset())
+    by_id = {step.id: step for step in steps}
+
+    def with_needs(chosen: set[str]) -> frozenset[str]:
+        todo = list(chosen)
+        while todo:
+            step = by_id[todo.pop()]
+            for need, maker in uses[step.id].items():
+                if maker in chosen or maker not in by_id:
+                    continue
+                there = by_id[maker].snippet.header.optional and isinstance(target.meet(need, step), Met)
+                if not there:
+                    chosen.add(maker)
+                    todo.append(maker)
+        return frozenset(chosen)
+
+    asked_for = with_needs({named for name in only for named in _named(name, steps)})
+    later = set(ids[ids.index(_named(start, steps)[0]) :]) if start else set()
+    return _Selection(asked_for | with_needs(later), asked_for)
+
+
 def _decide(
-    step: Step, root: Path, target: Target, uses: dict[Need, str], decided: dict[str, PlannedStep], *, asked_for: bool
+    step: Step,
+    root: Path,
+    target: Target,
+    uses: dict[Need, str],
+    decided: dict[str, PlannedStep],
+    selection: _Selection,
 ) -> PlannedStep:
     header = step.snippet.header
     service = read_service(root, header.serves, _at(step)) if header.serves else None
-    after = tuple(dict.fromkeys(uses.values()))
-    if header.optional and not asked_for:
+    after = tuple(dict.fromkeys(maker for maker in uses.values() if maker in decided))
+    if header.optional and step.id not in selection.asked_for:
         reason = f"optional; run it with --only {step.name}"
-        return PlannedStep(step, Action.SKIP, reason, reason, after=after)
+        return PlannedStep(step, Action.SKIP, reason, reason, after=after, service=service)
     stand_ins: dict[StandIn, None] = {}
     for need in dict.fromkeys([*_needs(step), *uses]):
-        maker = decided.get(uses[need]) if need in uses else None
+        maker = decided.get(uses.get(need, ""))
         if maker and maker.action is not Action.SKIP:
             stand_ins.update(dict.fromkeys(maker.stand_ins))
             continue
-        if maker and need.kind != "command":
-            reason = f"{need}: '{maker.step.name}' is skipped ({maker.cause})"
-            return PlannedStep(step, Action.SKIP, reason, maker.cause, after=after, service=service)
-        met = target.meet(need, step)
+        met = _meet(need, step, target, uses.get(need, ""), maker)
         if isinstance(met, Unmet):
-            return PlannedStep(step, Action.SKIP, met.reason, met.reason, after=after, service=service)
+            cause = maker.cause if maker else met.reason
+            return PlannedStep(step, Action.SKIP, met.reason, cause, after=after, service=service)
         if met.stand_in:
             stand_ins[met.stand_in] = None
     made = [target.model(need.value, step) for need in header.makes if need.kind == "model"]
@@ -148,18 +188,37 @@ def _decide(
     return _how(step, target, stand_ins, after, service)
 
 
+def _meet(need: Need, step: Step, target: Target, maker_id: str, maker: PlannedStep | None) -> Met | Unmet:
+    """How a need is met that no step of this run meets: by the machine, or not at all."""
+    if maker and need.kind != "command":
+        return Unmet(f"{need}: '{maker.step.name}' is skipped ({maker.cause})")
+    if maker_id and need.kind != "command":
+        return Unmet(f"{need}: '{maker_id}' makes it; run {maker_id.partition('/')[0]} along")
+    met = target.meet(need, step)
+    if maker and isinstance(met, Unmet):
+        return Unmet(f"{met.reason}, or let '{maker.step.name}' do it, which is skipped ({maker.cause})")
+    return met
+
+
 def _how(
-    step: Step, target: Target, stand_ins: dict[StandIn, None], after: tuple[str, ...], service: Service | None
+    step: Step,
+    target: Target,
+    stand_ins: dict[StandIn, None],
+    after: tuple[str, ...],
+    service: Service | None,
 ) -> PlannedStep:
     """Run, or replaced by a stand-in server that is started or stopped."""
     if service:
-        engine = target.engine(step)
+        engine = target.engine(service)
         if isinstance(engine, Unmet):
             return PlannedStep(step, Action.SKIP, engine.reason, engine.reason, after=after, service=service)
         if engine:
-            reason = f"{engine.name} with a small model answers on port {service.port} in place of {engine.instead_of}"
+            port, name = service.port, engine.instead_of
+            reason = f"{engine.name} with a small model answers on port {port} in place of {name}"
             return PlannedStep(step, Action.REPLACE, reason, "", (engine, *stand_ins), after, service)
-    stopped = [one for one in stand_ins if one.kind == "engine" and one.instead_of in step.snippet.header.stops]
+    stopped = [
+        one for one in stand_ins if one.kind == "engine" and one.instead_of in step.snippet.header.stops
+    ]
     if stopped:
         reason = f"the stand-in for {stopped[0].instead_of} is stopped instead"
         return PlannedStep(step, Action.REPLACE, reason, "", tuple(stand_ins), after)
@@ -180,9 +239,11 @@ def _refuse_crowding(plan: Plan) -> None:
     up: dict[str, int] = {}
     for planned in plan.steps:
         header = planned.step.snippet.header
+        if planned.action is not Action.RUN:
+            continue
         for name in header.stops:
             up.pop(name, None)
-        if planned.action is not Action.RUN or not header.server:
+        if not header.server:
             continue
         up[header.server] = sum(need.size for need in header.needs if need.kind == "memory")
         if len(up) > 1 and sum(up.values()) > available:
@@ -194,10 +255,18 @@ def _refuse_crowding(plan: Plan) -> None:
 
 
 def _named(name: str, steps: Sequence[Step]) -> list[str]:
-    matches = [step.id for step in steps if name in {step.id, step.name, step.snippet.name, Path(step.snippet.name).stem}]
+    """Ids of the steps that a name means: an id, an id less its page, a file, or a file less its suffix."""
+    stems = ((step, PurePosixPath(step.snippet.name).stem) for step in steps)
+    matches = [step.id for step, stem in stems if name in {step.id, step.name, step.snippet.name, stem}]
     if not matches:
-        raise BadPlan(f"no step '{name}': {did_you_mean(name, [step.name for step in steps])}")
+        raise BadPlan(
+            f"no step '{name}' on {_pages(steps)}: {did_you_mean(name, [step.name for step in steps])}"
+        )
     return matches
+
+
+def _pages(steps: Sequence[Step]) -> str:
+    return ", ".join(dict.fromkeys(step.page for step in steps))
 
 
 def _at(step: Step) -> str:
@@ -205,9 +274,11 @@ def _at(step: Step) -> str:
 
 
 def _near(need: Need, made: dict[Need, str]) -> str:
-    return did_you_mean(str(need), [str(other) for other in made if other.kind == need.kind])
+    """What to do about a need that nothing meets: the nearest that is met, if any is."""
+    known = [str(other) for other in made if other.kind == need.kind]
+    return did_you_mean(str(need), known) if known else "put the step that makes it above"
 
 
 PYTHON = Need("command", "python")
-"""What every Python step needs of an earlier step that makes it, such as one that activates an environment."""
+"""What every Python step needs of an earlier step that makes it, such as one that activates a venv."""
 _COST = ("privileged", "destructive", "gpu", "command", "secret", "memory", "disk", "docker", "network")

@@ -14,13 +14,17 @@ KiB or over two streams, and encodings nobody uses by accident (hexadecimal, bas
 from __future__ import annotations
 
 import base64
+import configparser
+import contextlib
 import json
 import os
 import re
 import socket
 import string
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
@@ -28,6 +32,7 @@ SHORTEST_SECRET = 8
 _SHORTEST_NAME = 4
 _REACH = 2048
 _CONTEXT = 4
+"""Bytes already given back that a stream remembers: they tell where a word or a secret begins."""
 
 _KNOWN_NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NGC_API_KEY", "NGC_CLI_API_KEY")
 _SECRET_NAME = re.compile(r"(?:_TOKEN|_API_KEY|_ACCESS_KEY|_SECRET|PASSWORD|PASSWD)$")
@@ -195,21 +200,21 @@ class Stream:
         data = self._held + data
         settled = self._redactor.settled(data)
         if len(data) - settled <= _CONTEXT and data.endswith(b"\n"):
-            return self._release(data, len(data), remember=settled)
+            return self._release(data, len(data))
         return self._release(data, settled)
 
     def finish(self) -> bytes:
         """Give back what is still held: the stream has ended."""
         return self._release(self._held, len(self._held))
 
-    def _release(self, data: bytes, end: int, remember: int | None = None) -> bytes:
+    def _release(self, data: bytes, end: int) -> bytes:
         spans = self._redactor.spans(data)
         for span in spans:
             if span.begin < end < span.end and len(data) - span.begin <= self._redactor.longest_hold:
                 end = span.begin
         end = max(end, self._fresh)
         released = _masked(data, self._fresh, end, spans)
-        seen = max(0, (end if remember is None else remember) - _CONTEXT)
+        seen = max(0, end - _CONTEXT)
         self._held, self._fresh = data[seen:], end - seen
         return released
 
@@ -287,7 +292,23 @@ def this_machine(env: Mapping[str, str]) -> dict[str, str]:
     users, home = (env.get("USER", ""), env.get("LOGNAME", "")), env.get("HOME", "").rstrip("/")
     places = dict.fromkeys(users, "user") | {home: "~"}
     places |= {socket.gethostname(): "host"} | dict.fromkeys(_own_addresses(), "address")
+    places |= dict.fromkeys(_package_indexes(env), "[package index]")
     return {text: word for text, word in places.items() if text}
+
+
+def _package_indexes(env: Mapping[str, str]) -> Iterator[str]:
+    """The places that pip is configured to take packages from: pip prints them, and they may be nobody's business."""
+    home = Path(env.get("HOME", "/"))
+    config = configparser.RawConfigParser(strict=False)
+    given = [Path(env["PIP_CONFIG_FILE"])] if env.get("PIP_CONFIG_FILE") else []
+    files = [Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf", Path(sys.prefix) / "pip.conf"]
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        config.read([*files, *given])
+    names = ("index-url", "extra-index-url", "find-links")
+    for name in names:
+        yield from env.get(f"PIP_{name.replace('-', '_').upper()}", "").split()
+        for section in config.sections():
+            yield from config.get(section, name, fallback="").split()
 
 
 def _own_addresses() -> Iterator[str]:

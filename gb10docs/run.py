@@ -9,19 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from platformdirs import user_state_path
 
 import gb10docs
 from gb10docs import blame, containers, lock, machine, ports, processes, servers
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
-from gb10docs.lock import Holder, Lock
+from gb10docs.lock import Lock
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
@@ -50,21 +52,23 @@ def run_plan(
     """
     started = datetime.now(UTC)
     identity = uuid.uuid4().hex[:12]
-    scratch = Path(tempfile.mkdtemp(prefix="gb10docs-"))
-    holder = Holder(identity, os.getpid(), plan.page.relative, str(os.getuid()), lock.now(), str(scratch))
-    observer.planned(plan.page.relative, [planned.step.id for planned in plan.steps])
     with contextlib.ExitStack() as stack:
+        held = stack.enter_context(lock.hold(lock.holder(identity, plan.page.relative)))
+        scratch = lock.scratch_path(identity)
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        held = stack.enter_context(lock.hold(holder))
-        signals = stack.enter_context(Signals(identity))
+        scratch.mkdir(mode=0o700)
+        stack.enter_context(processes.marking(identity))
         run = Run(plan, root, scratch, identity, held, observer, keep_going=keep_going)
+        signals = stack.enter_context(Signals(run.processes))
         try:
-            run.prepare(fetching)
-            run.steps()
+            with signals.interruptible():
+                observer.planned(plan.page.relative, [planned.step.id for planned in plan.steps])
+                run.prepare(fetching)
+                run.steps()
         except Interrupted:
             run.interrupted()
         finally:
-            signals.finally_(run.close)
+            run.close()
     report = Report(
         schema="gb10docs.report/1",
         gb10docs=gb10docs.__version__,
@@ -81,6 +85,21 @@ def run_plan(
     return report, run.was_interrupted
 
 
+@dataclass(slots=True)
+class Running:
+    """The step that runs now."""
+
+    planned: PlannedStep
+    out: Capture
+    err: Capture
+    execution: Execution | None = None
+
+    def fill(self, result: StepResult) -> None:
+        """What it has printed up to now."""
+        result.stdout, result.stderr = self.out.text(), self.err.text()
+        result.log = self.out.log or self.err.log
+
+
 class Run:
     """One page's run: its sessions, its servers, its results."""
 
@@ -95,17 +114,21 @@ class Run:
         self._sessions: dict[str, Session] = {}
         self._servers: dict[str, tuple[Server, str]] = {}
         self._scripts: Scripts | None = None
-        self._current: PlannedStep | None = None
-        places = {f"{scratch}/": "", str(root): "."}
+        self._supply: Supply | None = None
+        self._running: Running | None = None
+        self._late: list[tuple[Running, StepResult]] = []
+        self._first_failed = ""
+        self._not_passed: set[str] = set()
+        self._folders: set[Path] = set()
+        self._logs = f"{user_state_path('gb10docs')}/logs/{identity}"
+        places = {f"{scratch}/home": "~", f"{scratch}/": "", str(root): "."}
         self._redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
         self._environment: Mapping[str, str] = {}
-        self._supply: Supply | None = None
-        self._strangers: set[int] = set()
+        processes.adopt_orphans()
+        self._strangers = processes.descendants(os.getpid())
 
     def prepare(self, fetching: FetchProgress | None) -> None:
         """Everything that has to be there before the first step."""
-        processes.adopt_orphans()
-        self._strangers = processes.descendants(os.getpid())
         marked = {processes.MARK: self._identity}
         extra: Mapping[str, str] = {}
         if self._plan.target.name == "cpu":
@@ -118,38 +141,48 @@ class Run:
     def steps(self) -> None:
         """Every step of the plan, in page order."""
         for planned in self._plan.steps:
-            self._current = planned
-            self._finish(self._one(planned))
+            self._finish(planned, self._one(planned))
             self._look_after_servers()
-        self._current = None
 
     def interrupted(self) -> None:
         """Account for the step that was running and those that were not reached."""
         self.was_interrupted = True
-        done = {result.id for result in self.results}
-        for planned in self._plan.steps:
-            if planned.step.id not in done:
-                running = planned is self._current
-                outcome = Outcome.FAILED if running else Outcome.SKIPPED
-                self._finish(_result(planned, outcome, "interrupted" if running else "not reached: interrupted"))
+        running = self._running
+        for planned in self._plan.steps[len(self.results) :]:
+            if running and planned is running.planned:
+                result = _result(planned, Outcome.FAILED, "interrupted")
+                running.fill(result)
+                self._late.append((running, result))
+            else:
+                result = _result(planned, Outcome.SKIPPED, "not reached: interrupted")
+            self._finish(planned, result)
+
+    def processes(self) -> set[int]:
+        """Every process of this run that is left."""
+        return processes.of_run(self._identity) - self._strangers
 
     def close(self) -> None:
-        """Leave nothing: servers, sessions, and every process that carries the run's mark."""
-        for server, _ in self._servers.values():
-            with contextlib.suppress(GB10DocsError):
-                server.stop()
-        self._servers.clear()
-        for file in self._lock.holder.compose:
-            containers.down(Path(file))
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
-        if self._scripts:
-            self._scripts.close()
-        if self._supply:
-            self._supply.close()
-        self._pump.close()
-        processes.stop(lambda: processes.of_run(self._identity) - self._strangers)
+        """Leave nothing of the run, and take in what background jobs have printed since their steps ended."""
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self._take_late_output)
+            last_first.callback(self._pump.close)
+            last_first.callback(processes.stop, self.processes, interrupt=self.was_interrupted)
+            if self._supply:
+                last_first.callback(self._supply.close)
+            if self._scripts:
+                last_first.callback(self._scripts.close)
+            for file in self._lock.holder.compose:
+                last_first.callback(containers.down, Path(file))
+            for session in self._sessions.values():
+                last_first.callback(session.close)
+            for server, _ in self._servers.values():
+                last_first.callback(server.stop)
+            if self._running and self._running.execution:
+                last_first.callback(self._running.execution.kill)
+
+    def _take_late_output(self) -> None:
+        for running, result in self._late:
+            running.fill(result)
 
     def _one(self, planned: PlannedStep) -> StepResult:
         if planned.action is Action.SKIP:
@@ -167,17 +200,22 @@ class Run:
 
     def _missing(self, planned: PlannedStep) -> str:
         """Why a planned step cannot be reached any more, empty if it can."""
-        failed = [result for result in self.results if result.outcome is Outcome.FAILED]
-        if failed and not self._keep_going:
-            return f"not reached: '{failed[0].id}' failed; --keep-going runs what does not depend on it"
-        gone = {result.id for result in self.results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}}
-        skipped_by_plan = {one.step.id for one in self._plan.steps if one.action is Action.SKIP}
-        needed = next((id for id in planned.after if id in gone - skipped_by_plan), "")
+        if self._first_failed and not self._keep_going:
+            return f"not reached: '{self._first_failed}' failed; --keep-going runs what does not depend on it"
+        needed = next((id for id in planned.after if id in self._not_passed), "")
         return f"needs '{needed}', which did not pass" if needed else ""
 
-    def _finish(self, result: StepResult) -> None:
+    def _finish(self, planned: PlannedStep, result: StepResult) -> None:
         self.results.append(result)
+        if result.outcome is Outcome.FAILED:
+            self._failed(result.id)
+        elif result.outcome is Outcome.SKIPPED and planned.action is not Action.SKIP:
+            self._not_passed.add(result.id)
         self._observer.step_finished(result)
+
+    def _failed(self, step_id: str) -> None:
+        self._first_failed = self._first_failed or step_id
+        self._not_passed.add(step_id)
 
     def _replace(self, planned: PlannedStep) -> StepResult:
         """Supply the effect of a step whose command cannot run here."""
@@ -200,59 +238,75 @@ class Run:
         if planned.service:
             self._lock.note_compose(planned.service.file)
         copy = self._freeze(step)
-        out, err = (Capture(self._redactor.stream(), self._log(step, name)) for name in ("stdout", "stderr"))
-        self._observer.step_started(step.id, _first_line(step))
-        begun = time.monotonic()
-        self._pump.on_tick = lambda: self._observer.step_progress(
-            step.id, time.monotonic() - begun, out.last_line() or err.last_line()
-        )
+        running = self._running = Running(planned, self._capture(step, "stdout"), self._capture(step, "stderr"))
+        self._show(running)
         try:
-            execution = self._begin(step, copy, out, err)
-            exit_code, reason = self._follow(planned, execution, copy)
+            running.execution = self._begin(step, copy, running.out, running.err)
+            exit_code, reason = self._follow(planned, running.execution, copy)
         finally:
             self._pump.on_tick = _nothing
-        return self._judge(planned, out, err, exit_code, reason)
+        result = self._judge(running, exit_code, reason)
+        self._running = None
+        if not (running.out.ended and running.err.ended):
+            self._late.append((running, result))
+        return result
+
+    def _show(self, running: Running) -> None:
+        """Tell the observer of a step while it runs."""
+        step = running.planned.step
+        self._observer.step_started(step.id, self._redactor.text(_first_line(step)))
+        begun = time.monotonic()
+        self._pump.on_tick = lambda: self._observer.step_progress(
+            step.id, time.monotonic() - begun, running.out.last_line() or running.err.last_line()
+        )
 
     def _begin(self, step: Step, copy: Path, out: Capture, err: Capture) -> Execution:
         session = self._session(step.snippet.header.session)
         if step.snippet.language == "bash":
             return session.begin(copy, out, err)
         if self._scripts is None:
-            wanted = (name for planned in self._plan.steps for name in planned.step.snippet.dependencies)
-            self._scripts = Scripts(self._pump, self._environment, wanted)
+            declared = (name for planned in self._plan.steps for name in planned.step.snippet.dependencies)
+            self._scripts = Scripts(self._pump, self._environment, declared)
         return self._scripts.begin(copy, session.surroundings(), out, err)
 
     def _follow(self, planned: PlannedStep, execution: Execution, copy: Path) -> tuple[int | None, str]:
         """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed if it did."""
         step, header = planned.step, planned.step.snippet.header
         deadline = time.monotonic() + header.timeout
-        if header.ready and self._comes_up(planned, execution, deadline):
-            return None, ""
-        if not self._pump.run(execution.done, deadline):
+        if header.ready:
+            if servers.wait_until_healthy(header.ready, self._pump, deadline, execution.done):
+                return None, self._take_up(planned, execution)
+            what = f"{header.ready} did not answer within"
+        else:
+            self._pump.run(execution.done, deadline)
+            what = "not done after"
+        if not execution.done():
             execution.kill()
-            return None, f"{_at(step)}: not done after its timeout of {header.timeout:g} s, so it was stopped"
+            return None, f"{_at(step)}: {what} its timeout of {header.timeout:g} s, so it was stopped"
         ending = execution.ending()
         reason = blame.why(ending, step.snippet, copy)
         if header.ready and not reason:
             reason = f"{_at(step)}: the server ended before {header.ready} answered"
         return ending.exit_code, reason
 
-    def _comes_up(self, planned: PlannedStep, execution: Execution, deadline: float) -> bool:
+    def _take_up(self, planned: PlannedStep, execution: Execution) -> str:
+        """Watch a foreground server from now on; why it is of no use, empty if it is."""
         header = planned.step.snippet.header
-        if not servers.wait_until_healthy(header.ready, self._pump, deadline, execution.done):
-            return False
-        server = servers.ForegroundServer(header.session, header.ready, self._session(header.session), execution)
-        self._servers[header.session] = (server, planned.step.id)
-        self._be_sane(header.session, "", real=False)
-        return True
+        server = servers.ForegroundServer(header.server, header.ready, execution)
+        self._servers[header.server] = (server, planned.step.id)
+        try:
+            self._be_sane(header.server, "", real=False)
+        except servers.NotReady as error:
+            del self._servers[header.server]
+            server.stop()
+            return f"{_at(planned.step)}: {error}"
+        return ""
 
-    def _judge(
-        self, planned: PlannedStep, out: Capture, err: Capture, exit_code: int | None, reason: str
-    ) -> StepResult:
-        step, header = planned.step, planned.step.snippet.header
+    def _judge(self, running: Running, exit_code: int | None, reason: str) -> StepResult:
+        planned, step, header = running.planned, running.planned.step, running.planned.step.snippet.header
         result = _result(planned, Outcome.PASSED, "")
-        result.exit_code, result.stdout, result.stderr = exit_code, out.text(), err.text()
-        result.log = out.log or err.log
+        result.exit_code = exit_code
+        running.fill(result)
         if not reason:
             result.checks = check(header.expect, result.stdout, step.snippet.body, real=not planned.stand_ins)
             broken = [one for one in result.checks if not one.held]
@@ -304,6 +358,7 @@ class Run:
                 continue
             tail = self._redactor.text(server.tail())
             del self._servers[name]
+            self._failed(step_id)
             for result in self.results:
                 if result.id == step_id:
                     result.outcome, result.reason = Outcome.FAILED, f"server '{name}' died later: {wrong}\n{tail}".rstrip()
@@ -317,16 +372,15 @@ class Run:
 
     def _freeze(self, step: Step) -> Path:
         """The text that runs, out of reach of an editor; its line numbers are those of the file."""
-        number = len(self.results)
-        copy = self._scratch / str(number) / "snippets" / step.snippet.name
-        copy.parent.mkdir(parents=True)
+        copy = self._scratch / "snippets" / step.snippet.name
+        if copy.parent not in self._folders:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(copy.parent)
         copy.write_text(step.snippet.text)
         return copy
 
-    def _log(self, step: Step, stream: str) -> Path:
-        from platformdirs import user_state_path
-
-        return user_state_path("gb10docs") / "logs" / self._identity / f"{step.id.replace('/', '-')}.{stream}"
+    def _capture(self, step: Step, stream: str) -> Capture:
+        return Capture(self._redactor.stream(), f"{self._logs}/{step.id.replace('/', '-')}.{stream}")
 
 
 def _result(planned: PlannedStep, outcome: Outcome, reason: str) -> StepResult:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -20,7 +22,10 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.sessions import Ending, Execution, Surroundings
 from gb10docs.streams import Capture, Pump
 
+PRELOADED = frozenset({"openai", "httpx", "pydantic"})
+"""What is imported before the fork if a snippet declares it: slow to import, without threads or state of its own."""
 _SERVER = Path(__file__).with_name("forkserver.py")
+_READ_AT_START = re.compile(r"PYTHON|LC_|LANG|LD_|TZ$")
 
 
 class NoPython(GB10DocsError):
@@ -30,19 +35,25 @@ class NoPython(GB10DocsError):
 class Scripts:
     """Runs Python snippets."""
 
-    def __init__(self, pump: Pump, environment: Mapping[str, str], preload: Iterable[str]) -> None:
+    def __init__(self, pump: Pump, environment: Mapping[str, str], dependencies: Iterable[str]) -> None:
+        """Take the environment of sessions, and what the snippets declare that they depend on."""
         self._pump = pump
         self._environment = environment
-        self._preload = sorted(set(preload))
+        names = {re.split(r"[^\w-]", dependency, maxsplit=1)[0] for dependency in dependencies}
+        self._preload = sorted(names & PRELOADED)
+        self._start = _read_at_start(environment)
         self._warm: _Warm | None = None
 
     def begin(self, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture) -> Execution:
-        """Start the frozen copy of a snippet."""
+        """Start the frozen copy of a snippet.
+
+        Raises:
+            NoPython: There is none to start.
+        """
         if not around.python:
             raise NoPython("the session has no `python` on its PATH: activate an environment, or install python-is-python3")
         if self._is_ours(around):
-            warm = self._warm_for(around.python)
-            return _Forked(warm, self._pump, copy, around, stdout, stderr)
+            return _Forked(self._warm_for(around.python), self._pump, copy, around, stdout, stderr)
         return _Started(self._pump, copy, around, stdout, stderr)
 
     def close(self) -> None:
@@ -52,9 +63,8 @@ class Scripts:
             self._warm = None
 
     def _is_ours(self, around: Surroundings) -> bool:
-        read_at_start = {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTHONWARNINGS"}
-        changed = {name for name in read_at_start if around.environment.get(name) != self._environment.get(name)}
-        return not changed and os.path.realpath(around.python) == os.path.realpath(sys.executable)
+        same = os.path.realpath(around.python) == os.path.realpath(sys.executable)
+        return same and _read_at_start(around.environment) == self._start
 
     def _warm_for(self, python: str) -> _Warm:
         if self._warm is None or not self._warm.fits(python):
@@ -69,29 +79,34 @@ class _Warm:
     def __init__(self, python: str, environment: Mapping[str, str], preload: list[str]) -> None:
         self.channel, theirs = socket.socketpair()
         self._python = python
+        self._libraries = [str(path) for path in Path(python).parent.parent.glob("lib/python*/site-packages")]
         self._packages = self._changed()
+        nowhere, output = os.pipe()
         self.process = subprocess.Popen(
             [python, str(_SERVER), str(theirs.fileno()), *preload],
             env=dict(environment),
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         theirs.close()
+        os.close(nowhere)
+        os.close(output)
 
     def fits(self, python: str) -> bool:
+        """Whether it would run a script as a new process of `python` does."""
         return python == self._python and self._packages == self._changed() and self.process.poll() is None
 
     def close(self) -> None:
+        """End it."""
         self.channel.close()
-        processes.stop(lambda: processes.group(self.process.pid))
+        self.process.kill()
         self.process.wait()
 
     def _changed(self) -> list[int]:
-        libraries = Path(self._python).parent.parent.glob("lib/python*/site-packages")
-        return [folder.stat().st_mtime_ns for folder in libraries]
+        return [os.stat(folder).st_mtime_ns for folder in self._libraries]
 
 
 class _Forked(Execution):
@@ -102,46 +117,45 @@ class _Forked(Execution):
     ) -> None:
         super().__init__(stdout, stderr)
         self._warm, self._pump = warm, pump
-        self._reads = []
-        empty = os.open(os.devnull, os.O_RDONLY)
-        given = [empty]
-        for capture in (stdout, stderr):
-            read, write = os.pipe()
-            pump.add(read, capture)
-            self._reads.append(read)
-            given.append(write)
-        request = {"script": str(copy), "cwd": around.cwd, "environment": dict(around.environment)}
-        socket.send_fds(warm.channel, [json.dumps(request).encode() + b"\n"], given)
-        for descriptor in given:
-            os.close(descriptor)
+        out, err = pump.pipe(stdout), pump.pipe(stderr)
+        self._reads = (out[0], err[0])
+        self._answer: list[bytes] = []
+        self._gone = False
+        warm.channel.setblocking(True)
+        try:
+            self._ask(_request(copy, around), [out[1], err[1]])
+        except (BrokenPipeError, ConnectionResetError):
+            self._gone = True
+        os.close(out[1])
+        os.close(err[1])
         warm.channel.setblocking(False)
         pump.watch(warm.channel.fileno())
-        self._answer = b""
-        self._gone = False
 
     def done(self) -> bool:
         with contextlib.suppress(BlockingIOError, ConnectionResetError):
             answer = self._warm.channel.recv(4096)
-            self._answer += answer
+            self._answer += answer.split()
             self._gone = not answer
-        return self._gone or self._answer.count(b"\n") == 2
+        return self._gone or len(self._answer) == 2
 
     def ending(self) -> Ending:
         self._settle()
-        lines = self._answer.split()
-        code = int(lines[1]) if len(lines) > 1 else 1
+        code = int(self._answer[1]) if len(self._answer) == 2 else -self._warm.process.wait()
         return Ending(128 - code if code < 0 else code)
 
     def kill(self) -> None:
-        lines = self._answer.split()
-        group = int(lines[0]) if lines else self._warm.process.pid
-        processes.stop(lambda: processes.group(group), interrupt=True)
+        self._pump.run(lambda: self.done() or bool(self._answer), time.monotonic() + processes.GRACE)
+        if self._answer:
+            processes.stop(lambda: processes.group(int(self._answer[0])), interrupt=True)
         self._settle()
         self._warm.close()
 
+    def _ask(self, request: bytes, descriptors: list[int]) -> None:
+        sent = socket.send_fds(self._warm.channel, [request], descriptors)
+        self._warm.channel.sendall(request[sent:])
+
     def _settle(self) -> None:
         self._pump.forget(self._warm.channel.fileno())
-        self._warm.channel.setblocking(True)
         for read in self._reads:
             self._pump.drain(read)
 
@@ -152,24 +166,24 @@ class _Started(Execution):
     def __init__(self, pump: Pump, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture) -> None:
         super().__init__(stdout, stderr)
         self._pump = pump
-        self._reads = []
-        writes = []
-        for capture in (stdout, stderr):
-            read, write = os.pipe()
-            pump.add(read, capture)
-            self._reads.append(read)
-            writes.append(write)
-        self._process = subprocess.Popen(
-            [around.python, str(copy)],
-            cwd=around.cwd,
-            env=dict(around.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=writes[0],
-            stderr=writes[1],
-            start_new_session=True,
-        )
-        for write in writes:
-            os.close(write)
+        out, err = pump.pipe(stdout), pump.pipe(stderr)
+        self._reads = (out[0], err[0])
+        try:
+            self._process = subprocess.Popen(
+                [around.python, str(copy)],
+                cwd=around.cwd,
+                env=dict(around.environment),
+                umask=around.umask,
+                stdin=subprocess.DEVNULL,
+                stdout=out[1],
+                stderr=err[1],
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NoPython(f"{around.python}: cannot be started: {error.strerror}") from error
+        finally:
+            os.close(out[1])
+            os.close(err[1])
         self._alive = os.pidfd_open(self._process.pid)
         pump.watch(self._alive)
 
@@ -192,3 +206,18 @@ class _Started(Execution):
         os.close(self._alive)
         for read in self._reads:
             self._pump.drain(read)
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that only a starting interpreter reads."""
+    return {name: value for name, value in environment.items() if _READ_AT_START.match(name)}
+
+
+def _request(copy: Path, around: Surroundings) -> bytes:
+    request = {
+        "script": str(copy),
+        "cwd": around.cwd,
+        "umask": around.umask,
+        "environment": dict(around.environment),
+    }
+    return json.dumps(request).encode() + b"\n"

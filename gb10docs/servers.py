@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from gb10docs import containers, ports
+from gb10docs import containers, ports, processes
 from gb10docs.compose import Service
 from gb10docs.errors import GB10DocsError
 from gb10docs.results import Container
@@ -165,7 +165,7 @@ def confirm_stopped(server: Server, at: str, pump: Pump) -> None:
             raise NotStopped(f"{at}: it should have stopped '{server.name}', but port {server.port} is still held by {who}")
         pump.wait(0.05)
     if isinstance(server, ForegroundServer):
-        pump.run(lambda: bool(server.dead()), end)
+        pump.run(lambda: bool(server.dead()), time.monotonic() + processes.GRACE)
         server.stop()
 
 

@@ -94,7 +94,9 @@ def read_text(path: Path) -> str:
         text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadSnippet(f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}): save it as UTF-8") from error
+        raise BadSnippet(
+            f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}): save it as UTF-8"
+        ) from error
     if text.startswith("\ufeff"):
         raise BadSnippet(f"{path}:1: begins with a byte order mark: save it as UTF-8 without one")
     return text
@@ -103,17 +105,24 @@ def read_text(path: Path) -> str:
 def _split(text: str, path: Path) -> tuple[list[str], int]:
     """The header's lines between its fences, and the line on which the body begins."""
     lines = text.split("\n")
-    for unfit, what in (("\r", "a carriage return: save the file with LF line ends"), ("\0", "a NUL byte: take it out")):
+    for unfit, what in (
+        ("\r", "a carriage return: save the file with LF line ends"),
+        ("\0", "a NUL byte: take it out"),
+    ):
         if unfit in text:
             raise BadSnippet(f"{path}:{text.count(chr(10), 0, text.index(unfit)) + 1}: holds {what}")
     misplaced = next((n for n, line in enumerate(lines[1:], start=2) if line.rstrip() == _OPENING), 0)
     if misplaced:
-        raise BadSnippet(f"{path}:{misplaced}: '{_OPENING}' opens the header, which stands once, on the first line")
+        raise BadSnippet(
+            f"{path}:{misplaced}: '{_OPENING}' opens the header, which stands once, on the first line"
+        )
     if lines[0].rstrip() != _OPENING:
         return [], 1
     for number, line in enumerate(lines[1:], start=2):
         if line.rstrip() == _CLOSING:
-            body_line = next((n for n, rest in enumerate(lines[number:], number + 1) if rest.strip()), number + 1)
+            body_line = next(
+                (n for n, rest in enumerate(lines[number:], number + 1) if rest.strip()), number + 1
+            )
             return lines[1 : number - 1], body_line
         if not line.startswith("#"):
             break
@@ -170,7 +179,7 @@ def _refuse_hidden_failures(snippet: Snippet) -> None:
         found = _HIDES_FAILURES.search(line)
         if found:
             raise BadSnippet(
-                f"{snippet.path}:{number}: '{found[1].strip()}' would hide a failing command from the runner: take it out"
+                f"{snippet.path}:{number}: '{found[1].strip()}' would hide a failing command: take it out"
             )
 
 

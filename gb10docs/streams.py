@@ -47,6 +47,8 @@ class Capture:
         self._head = bytearray()
         self._tail = bytearray()
         self.size = 0
+        self.ended = False
+        """Whether the stream has been read to its end."""
         self.log = ""
         """Path of the whole output where the report holds only part of it, else empty."""
 
@@ -61,6 +63,7 @@ class Capture:
     def finish(self) -> None:
         """No more will come; closes the log."""
         self.settle()
+        self.ended = True
         if self._file is not None:
             os.close(self._file)
             self._file = None

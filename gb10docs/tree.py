@@ -54,10 +54,9 @@ def read_pages(root: Path, names: Iterable[str]) -> list[Page]:
     return [page for page in _ordered(pages, root, known) if page.name in pages]
 
 
-def foundations(pages: Iterable[Page], root: Path) -> list[Page]:
-    """The pages that these build on by `after`, directly or not, and that are not among them, in order."""
-    given = {page.name: page for page in pages}
-    return [page for page in _ordered(given, root, page_paths(root)) if page.name not in given]
+def with_foundations(pages: Iterable[Page], root: Path) -> list[Page]:
+    """The pages and those that they build on by `after`, directly or not, each after what it builds on."""
+    return _ordered({page.name: page for page in pages}, root, page_paths(root))
 
 
 def lessons(root: Path) -> list[Page]:
@@ -97,13 +96,20 @@ def _ordered(pages: Mapping[str, Page], root: Path, known: Mapping[str, list[Pat
     def visit(page: Page, above: tuple[str, ...]) -> None:
         if page.name in above:
             circle = [*above[above.index(page.name) :], page.name]
-            raise BadOrder(f"{page.path}: 'after' goes in a circle: {' -> '.join(circle)}: take one of them out")
+            raise BadOrder(
+                f"{page.path}: 'after' goes in a circle: {' -> '.join(circle)}: take one of them out"
+            )
         if page.name in done:
             return
         for earlier in page.after:
             if earlier not in known and earlier not in pages:
-                raise NoSuchPage(f"{page.path}: 'after' names no page: '{earlier}', {did_you_mean(earlier, known)}")
-            visit(pages.get(earlier) or read_page(_only(known[earlier], earlier, root), root), (*above, page.name))
+                raise NoSuchPage(
+                    f"{page.path}: 'after' names no page: '{earlier}', {did_you_mean(earlier, known)}"
+                )
+            visit(
+                pages.get(earlier) or read_page(_only(known[earlier], earlier, root), root),
+                (*above, page.name),
+            )
         done[page.name] = page
 
     for page in pages.values():

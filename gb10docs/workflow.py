@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from gb10docs.observe import Observers
-from gb10docs.pages import Page
 from gb10docs.plan import Action, Plan, make_plan
 from gb10docs.results import Outcome, Report
 from gb10docs.targets import choose
@@ -35,6 +35,7 @@ class Wishes:
     keep_going: bool = False
     strict: bool = False
     record: bool = False
+    recorded_by: str = ""
     json_file: Path | None = None
     junit_file: Path | None = None
 
@@ -62,7 +63,7 @@ def run(selection: Selection, wishes: Wishes) -> int:
     reports, interrupted = _run_all(plans, selection, wishes)
     _write(reports, wishes)
     if wishes.record:
-        _record(reports, plans, find_root(selection.root))
+        _record(reports, plans, find_root(selection.root), wishes.recorded_by)
     return INTERRUPTED if interrupted else _exit_status(reports, wishes)
 
 
@@ -124,8 +125,16 @@ def _write(reports: list[Report], wishes: Wishes) -> None:
         junit.write(wishes.junit_file, reports)
 
 
-def _record(reports: list[Report], plans: list[Plan], root: Path) -> None:
-    raise NotImplementedError
+def _record(reports: list[Report], plans: list[Plan], root: Path, recorded_by: str) -> None:
+    """Merge each page's run into its ledger."""
+    from gb10docs import evidence
+    from gb10docs.redact import Redactor, this_machine
+
+    redactor = Redactor.from_environment(os.environ, {str(root): ".", **this_machine(os.environ)})
+    by_page = {plan.page.name: plan for plan in plans}
+    for report in reports:
+        path = evidence.record(root, by_page[report.lesson], report, redactor, recorded_by=recorded_by)
+        print(f"recorded in {path.relative_to(root)}")
 
 
 def _exit_status(reports: list[Report], wishes: Wishes) -> int:
@@ -156,5 +165,3 @@ def _diagnosis(plan: Plan) -> list[str]:
 def _steps(count: int) -> str:
     return f"{count} step{'s' if count != 1 else ''}"
 
-
-_ = Page

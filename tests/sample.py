@@ -41,7 +41,8 @@ def every_verdict() -> list[StepResult]:
             "bad",
             Outcome.FAILED,
             exit_code=7,
-            reason="snippets/lesson-03/bad.sh:4: `curl | jq` failed with exit code 7\n::error::not for GitHub",
+            reason="snippets/lesson-03/bad.sh:4: `curl | jq` failed with exit code 7\n"
+            "::error::not for GitHub",
             stdout=NASTY,
             stderr="first\n" + NASTY + "::warning::no\nlast words\n",
             log="/var/log/whole.txt",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sample import LLAMA, MODEL, STARTED, report, step
 
 from gb10docs import evidence, schemas
-from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing
+from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing, StepRecord
 from gb10docs.pages import read_page
 from gb10docs.plan import Action, Plan, make_plan
 from gb10docs.redact import Redactor
@@ -35,18 +35,44 @@ PAGE = """# Three
 --8<-- "lesson-03/ask.sh"
 ```
 """
+SERVE = """# /// script
+# [tool.gb10docs]
+# serves = "compose/trtllm:trtllm"
+# ///
+true
+"""
+ASK = """# /// script
+# [tool.gb10docs]
+# needs = ["server:trtllm"]
+# expect.contains = ["4"]
+# ///
+echo 4
+"""
+COMPOSE = """services:
+  trtllm:
+    image: nvcr.io/trt:1
+    command: [trtllm-serve, /models/m]
+    ports: ["127.0.0.1:8001:8001"]
+    volumes: ["./llm-api.yaml:/config/llm-api.yaml:ro"]
+"""
+LOCK = """[[image]]
+reference = "nvcr.io/trt:1"
+engine = "trtllm"
+engine_version = "1.3"
+
+[[image]]
+reference = "other"
+"""
 FILES = {
     "docs/lessons/lesson-03.md": PAGE,
     "snippets/lesson-03/local.sh": "echo hello\n",
-    "snippets/lesson-03/serve.sh": '# /// script\n# [tool.gb10docs]\n# serves = "compose/trtllm:trtllm"\n# ///\ntrue\n',
-    "snippets/lesson-03/ask.sh": "# /// script\n# [tool.gb10docs]\n"
-    '# needs = ["server:trtllm"]\n# expect.contains = ["4"]\n# ///\necho 4\n',
-    "compose/trtllm/compose.yaml": "services: {trtllm: {image: 'nvcr.io/trt:1', command: [trtllm-serve, /models/m],\n"
-    "  ports: ['127.0.0.1:8001:8001'], volumes: ['./llm-api.yaml:/config/llm-api.yaml:ro']}}\n",
+    "snippets/lesson-03/serve.sh": SERVE,
+    "snippets/lesson-03/ask.sh": ASK,
+    "compose/trtllm/compose.yaml": COMPOSE,
     "compose/trtllm/llm-api.yaml": "a: 1\n",
-    "compose/images.lock.toml": '[[image]]\nreference = "nvcr.io/trt:1"\nengine = "trtllm"\nengine_version = "1.3"\n'
-    '[[image]]\nreference = "other"\n',
+    "compose/images.lock.toml": LOCK,
 }
+LATER = '{"schema": "gb10docs.ledger/9", "page": "", "target": ""}'
 PLAIN = Redactor({})
 
 
@@ -68,8 +94,8 @@ def plan(root: Path) -> Plan:
 def run(started: Any = STARTED, **changes: Any) -> Run:
     """A run on a machine without a GPU."""
     values: dict[str, Any] = {
-        "hardware": "x86-64", "os": "Debian 12", "arch": "x86_64", "cores": 2, "memory_bytes": 1, "python": "3.11",
-        "gb10docs": "0.1.0",
+        "hardware": "x86-64", "os": "Debian 12", "arch": "x86_64", "cores": 2, "memory_bytes": 1,
+        "python": "3.11", "gb10docs": "0.1.0",
     }  # fmt: skip
     return Run(started=started, **(values | changes))
 
@@ -84,6 +110,12 @@ def merged(*reports: Report, page_steps: tuple[str, ...] = ()) -> Ledger:
         )
     assert ledger
     return ledger
+
+
+def recorded(plan: Plan, root: Path) -> StepRecord:
+    """The record of the step that asks."""
+    record = merged(report([step("ask")])).steps["lesson-03/ask"]
+    return record.model_copy(update={"inputs": inputs(plan, root, "ask")})
 
 
 def inputs(plan: Plan, root: Path, name: str) -> dict[str, str]:
@@ -126,11 +158,8 @@ def test_only_a_pass_without_stand_ins_is_a_pass_on_the_real_thing() -> None:
 
 
 def test_a_step_that_was_skipped_keeps_its_earlier_record() -> None:
-    before, after = (
-        report([step("a"), step("b")]),
-        report([step("a", Outcome.SKIPPED, reason="no"), step("b", exit_code=3)]),
-    )
-    ledger = merged(before, after)
+    skipped = step("a", Outcome.SKIPPED, reason="no", started=STARTED)
+    ledger = merged(report([step("a"), step("b")]), report([skipped, step("b", exit_code=3)]))
     assert ledger.standing("lesson-03/a") is Standing.REAL
     assert ledger.steps["lesson-03/a"].run == "2026-03-01T12:00:00.000+00:00"
     assert ledger.steps["lesson-03/b"].exit_code == 3
@@ -213,11 +242,7 @@ def test_the_contract_is_no_input_where_nothing_stands_in(plan: Plan, root: Path
 def test_a_record_is_stale_when_its_inputs_changed_and_says_which(
     plan: Plan, root: Path, file: str, old: str, new: str, changed: list[str]
 ) -> None:
-    record = (
-        merged(report([step("ask")]))
-        .steps["lesson-03/ask"]
-        .model_copy(update={"inputs": inputs(plan, root, "ask")})
-    )
+    record = recorded(plan, root)
     assert evidence.is_stale(record, root) == []
     text = (root / file).read_text()
     assert old in text
@@ -226,11 +251,7 @@ def test_a_record_is_stale_when_its_inputs_changed_and_says_which(
 
 
 def test_an_input_that_is_gone_makes_a_record_stale(plan: Plan, root: Path) -> None:
-    record = (
-        merged(report([step("ask")]))
-        .steps["lesson-03/ask"]
-        .model_copy(update={"inputs": inputs(plan, root, "ask")})
-    )
+    record = recorded(plan, root)
     (root / "snippets/lesson-03/serve.sh").unlink()
     (root / "compose/images.lock.toml").unlink()
     assert evidence.is_stale(record, root) == [
@@ -244,11 +265,7 @@ def test_a_mounted_folder_is_an_input_by_its_files(plan: Plan, root: Path) -> No
     (root / "compose/trtllm/llm-api.yaml").unlink()
     (root / "compose/trtllm/llm-api.yaml").mkdir()
     (root / "compose/trtllm/llm-api.yaml/a").write_text("1")
-    record = (
-        merged(report([step("ask")]))
-        .steps["lesson-03/ask"]
-        .model_copy(update={"inputs": inputs(plan, root, "ask")})
-    )
+    record = recorded(plan, root)
     (root / "compose/trtllm/llm-api.yaml/a").rename(root / "compose/trtllm/llm-api.yaml/b")
     assert evidence.is_stale(record, root) == ["compose/trtllm/llm-api.yaml"]
 
@@ -269,9 +286,7 @@ def test_there_is_no_ledger_where_there_is_no_file(tmp_path: Path) -> None:
     assert evidence.read(tmp_path / "cpu.json") is None
 
 
-@pytest.mark.parametrize(
-    "text", ["", "<<<<<<< HEAD\n{}", "{}", '{"schema": "gb10docs.ledger/9", "page": "", "target": ""}']
-)
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD\n{}", "{}", LATER])
 def test_what_is_no_ledger_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "cpu.json").write_text(text)
     with pytest.raises(BadLedgerError, match=r"cpu\.json: no ledger: .*mend or delete it"):
@@ -281,12 +296,16 @@ def test_what_is_no_ledger_is_refused_by_name(tmp_path: Path, text: str) -> None
 def test_nothing_secret_is_written_and_the_file_stays_json(tmp_path: Path) -> None:
     token, password = "hf_AbCdEfGhIjKlMnOpQrStUvWxYzabcdefgh", 'pa"ss\\wor\td'
     redactor = Redactor({"HF_TOKEN": token, "DB_PASSWORD": password}, {"/home/ann": "~"})
-    steps = [step("a", stdout=f"x {token[:9]}\n{token[9:]}", stderr=f"/home/ann/{password}", reason=token)]
+    steps = [step("a", stdout=f"x {token[:9]}\n{token[9:]}", stderr=f"x\n/home/ann/{password}", reason=token)]
     evidence.write(tmp_path / "cpu.json", merged(report(steps)), redactor)
     ledger = evidence.read(tmp_path / "cpu.json")
     assert ledger
     record = ledger.steps["lesson-03/a"]
-    assert (record.stdout, record.stderr, record.reason) == ("x [HF_TOKEN]", "~/[DB_PASSWORD]", "[HF_TOKEN]")
+    assert (record.stdout, record.stderr, record.reason) == (
+        "x [HF_TOKEN]",
+        "x\n~/[DB_PASSWORD]",
+        "[HF_TOKEN]",
+    )
 
 
 def test_a_ledger_that_masking_would_break_is_not_written(tmp_path: Path) -> None:

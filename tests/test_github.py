@@ -18,7 +18,7 @@ def summary(tmp_path: Path) -> Path:
     return path
 
 
-def annotations(steps: list[StepResult]) -> list[str]:
+def annotated(steps: list[StepResult]) -> list[str]:
     """What a run writes for GitHub to read."""
     stream = io.StringIO()
     (observer,) = github.observers({"GITHUB_ACTIONS": "true"}, stream)
@@ -34,19 +34,17 @@ def test_nothing_is_told_elsewhere() -> None:
 
 
 def test_only_failures_are_annotated_each_on_one_line() -> None:
-    lines = annotations(every_verdict())
+    bad = "snippets/lesson-03/bad.sh:4: `curl | jq` failed with exit code 7%0A::error::not for GitHub"
+    odd = "expected contains '204', 50 %25 of it:%0Ano"
+    lines = annotated(every_verdict())
     assert lines == [
-        "::error file=snippets/lesson-03/bad.sh,line=4,title=lesson-03/bad failed::"
-        "snippets/lesson-03/bad.sh:4: `curl | jq` failed with exit code 7%0A::error::not for GitHub",
-        "::error file=docs/lessons/lesson-03.md,line=12,title=lesson-03/odd failed::"
-        "expected contains '204', 50 %25 of it:%0Ano",
+        f"::error file=snippets/lesson-03/bad.sh,line=4,title=lesson-03/bad failed::{bad}",
+        f"::error file=docs/lessons/lesson-03.md,line=12,title=lesson-03/odd failed::{odd}",
     ]
 
 
 def test_properties_cannot_be_broken_out_of() -> None:
-    (line,) = annotations(
-        [step("a", Outcome.FAILED, page="docs/a,line=1::x\n.md", id="l/a:b,c", reason="no")]
-    )
+    (line,) = annotated([step("a", Outcome.FAILED, page="docs/a,line=1::x\n.md", id="l/a:b,c", reason="no")])
     assert line == "::error file=docs/a%2Cline=1%3A%3Ax%0A.md,line=12,title=l/a%3Ab%2Cc failed::no"
 
 

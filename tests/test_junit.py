@@ -80,5 +80,5 @@ def test_several_pages_are_several_suites(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotWriteError, match="junit.xml: cannot be written"):
+    with pytest.raises(CannotWriteError, match=r"junit\.xml: cannot be written"):
         junit.write(tmp_path / "file" / "junit.xml", [report()])

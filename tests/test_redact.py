@@ -132,8 +132,16 @@ def test_what_looks_like_a_token_is_masked_unknown_as_it_is(token: str, size: in
 
 
 def test_docker_s_stored_login_is_masked() -> None:
-    login = base64.b64encode(b"$oauthtoken:" + b"x9Y8z7" * 10).decode()
-    assert Redactor({}).text(f'{{"auth": "{login}"}}') == '{"auth": "[secret]"}'
+    for key in (b"x9Y8z7", b"abc???"):
+        login = base64.b64encode(b"$oauthtoken:" + key * 10).decode()
+        assert Redactor({}).text(f'{{"auth": "{login}"}}') == '{"auth": "[secret]"}'
+
+
+def test_both_alphabets_of_base64_are_known() -> None:
+    secret = "~~~???>>>ooo~~~???"
+    redactor = Redactor({"A_TOKEN": secret})
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert redactor.text(encode(f"ann:{secret}".encode()).decode()).count("[A_TOKEN]") == 1
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])
@@ -146,7 +154,7 @@ def test_an_unknown_token_is_masked_when_wrapped(size: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "hf_transfer\nhuggingface\nhub\nand\nseveral\nother\nwords\nbelow\n",
+        "hf_transfer\nhuggingface\nhub\nand\nseveral\notherwordsonebelowtheother\n",
         "from huggingface_hub import hf_hub_download\n",
         "a task-oriented disk-usage-of-the-whole-machine-in-many-words\n",
         "sha256:" + "0123456789abcdef" * 4 + "\n",
@@ -179,10 +187,18 @@ def test_one_letter_before_a_line_end_is_not_held_and_the_rest_still_masked() ->
 
 
 def test_what_is_held_is_bounded() -> None:
-    stream, fed, given = REDACTOR.stream(), 0, 0
-    for _ in range(200):
-        fed, given = fed + 100, given + len(stream.feed(b"h" + b" " * 99))
-        assert fed - given <= 5000
+    stream, given = REDACTOR.stream(), len(REDACTOR.stream().feed(b"hf"))
+    stream.feed(b"hf")
+    for fed in range(102, 20_000, 100):
+        given += len(stream.feed(b" " * 100))
+        assert fed - given <= 4096
+
+
+def test_overlapping_secrets_without_end_are_masked_as_they_come() -> None:
+    stream = Redactor({"A_TOKEN": "a" * 30}).stream()
+    out = b"".join(stream.feed(b"a" * 100) for _ in range(100))
+    assert b"[A_TOKEN]" in out
+    assert b"a" not in out
 
 
 def test_of_two_secrets_the_longer_is_masked_whole() -> None:
@@ -259,3 +275,15 @@ def test_no_output_is_slow(piece: bytes) -> None:
         stream.feed(data[at : at + 65536])
     stream.finish()
     assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize("encode", sorted(ENCODINGS))
+@pytest.mark.parametrize("wrap", ["", "\n", "\\\r\n"])
+def test_no_place_to_cut_a_secret_in_two_lets_it_through(encode: str, wrap: str) -> None:
+    for secret in (TOKEN, PASSWORD):
+        form = ENCODINGS[encode](secret)
+        data = (wrapped(form, wrap, 7) if wrap else form).encode()
+        whole = REDACTOR.text(data.decode()).encode()
+        assert whole.count(b"[") == 1
+        for size in range(len(data)):
+            assert chunked(REDACTOR, data, [size]) in {whole, whole.lstrip(b"\r\n")}

@@ -38,7 +38,11 @@ def app(service: Service, upstream: str) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
-        async with httpx.AsyncClient(base_url=upstream, timeout=PATIENCE_S, trust_env=False) as client:
+        # llama.cpp's server closes a connection that it has kept alive just when the next request may be on its way.
+        afresh = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(
+            base_url=upstream, timeout=PATIENCE_S, trust_env=False, limits=afresh
+        ) as client:
             yield {"desk": Desk(service, client)}
 
     async def health(_: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from gb10docs.compose import Service
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.needs import Need
 from gb10docs.pages import Step
@@ -39,8 +40,8 @@ class Target(Protocol):
     def meet(self, need: Need, step: Step) -> Met | Unmet:
         """How this machine meets a need that no earlier step meets."""
 
-    def engine(self, step: Step) -> StandIn | Unmet | None:
-        """What answers in place of the service that a step starts; None where the service itself does."""
+    def engine(self, service: Service) -> StandIn | Unmet | None:
+        """What answers in place of a service; None where the service itself does."""
 
     def model(self, name: str, step: Step) -> StandIn | None:
         """What a step gets in place of the model that it makes."""

@@ -1,7 +1,8 @@
-"""Any machine: a small real model behind a real server answers in place of the page's engines, and says so."""
+"""Any machine: a small real model behind a real server answers in place of the page's engines."""
 
 from __future__ import annotations
 
+from gb10docs.compose import Service
 from gb10docs.needs import Need
 from gb10docs.pages import Step
 from gb10docs.results import StandIn
@@ -33,9 +34,11 @@ class Cpu(Real):
             return Unmet("gpu: target cpu has none; run it on a GB10")
         return super().meet(need, step)
 
-    def engine(self, step: Step) -> StandIn | Unmet | None:
-        """The embedded server."""
-        return StandIn(kind="engine", name=ENGINE, instead_of=step.snippet.header.server)
+    def engine(self, service: Service) -> StandIn | Unmet | None:
+        """The embedded server, for the engines whose ways it knows."""
+        if service.engine not in _ENGINES:
+            return Unmet(f"engine: nothing stands in for {service.engine} on target cpu; run it on a GB10")
+        return StandIn(kind="engine", name=ENGINE, instead_of=service.name)
 
     def model(self, name: str, step: Step) -> StandIn | None:
         """What the local hub serves under the model's name."""

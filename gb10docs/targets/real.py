@@ -7,10 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from gb10docs import machine
+from gb10docs.compose import Service
 from gb10docs.needs import GRANTED, Need, gigabytes
 from gb10docs.pages import Step
 from gb10docs.results import StandIn
@@ -28,62 +30,70 @@ class Real:
         """How this machine meets a need that no earlier step meets."""
         if need.kind in GRANTED:
             granted = need.kind in self._allow
-            return Met() if granted else Unmet(f"{need.kind}: not granted; pass --allow {need.kind} to run it")
-        looks = {
-            "docker": lambda _: _docker(),
-            "gpu": lambda _: _gpu(),
-            "memory": _memory,
-            "disk": _disk,
-            "network": _network,
-            "command": _command,
-            "secret": _secret,
-        }
-        look = looks.get(need.kind)
+            return (
+                Met() if granted else Unmet(f"{need.kind}: not granted; pass --allow {need.kind} to run it")
+            )
+        if need.kind == "gpu":
+            return self._gpu()
+        look = _LOOKS.get(need.kind)
         return look(need) if look else Unmet(f"{need}: no earlier step that runs supplies it")
 
-    def engine(self, step: Step) -> StandIn | Unmet | None:
+    def engine(self, service: Service) -> StandIn | Unmet | None:
         """None: the service itself answers, except on `nvidia`, where containers are not started."""
         if self.name == "nvidia":
-            return Unmet("this target does not start the page's engines yet; on a GB10 they run in containers")
+            return Unmet(
+                "this target does not start the page's engines yet; on a GB10 they run in containers"
+            )
         return None
 
     def model(self, name: str, step: Step) -> StandIn | None:
         """None: the model is the page's own."""
         return None
 
+    def _gpu(self) -> Met | Unmet:
+        gpu = machine.look().gpu
+        if not gpu:
+            return Unmet("gpu: this machine has no NVIDIA GPU; run it on a GB10")
+        if self.name == "gb10" and "GB10" not in gpu:
+            return Unmet(f"gpu: this machine has an {gpu}; run it on a GB10")
+        return Met()
+
 
 @cache
-def _docker() -> Met | Unmet:
+def _docker(need: Need) -> Met | Unmet:
     if not shutil.which("docker"):
-        return Unmet("docker: not installed; see lesson-01")
-    asked = subprocess.run(
-        ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=20, check=False
-    )
-    return Met() if asked.returncode == 0 and asked.stdout.strip() else Unmet("docker: no Docker engine answers; start it")
-
-
-def _gpu() -> Met | Unmet:
-    return Met() if machine.look().gpu else Unmet("gpu: this machine has no NVIDIA GPU")
+        return Unmet("docker: not installed; install Docker Engine with Compose (lesson-01)")
+    command = ["docker", "version", "--format", "{{.Server.Version}}"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (subprocess.SubprocessError, OSError):
+        return Unmet("docker: no Docker engine answers; start it, or allow yourself to use it (lesson-01)")
+    return Met() if asked.stdout.strip() else Unmet("docker: no Docker engine answers; start it")
 
 
 def _memory(need: Need) -> Met | Unmet:
     available = machine.memory("MemAvailable")
     if available >= need.size:
         return Met()
-    return Unmet(f"memory: {gigabytes(available)} available, {gigabytes(need.size)} needed; stop other servers, drop caches")
+    return Unmet(
+        f"memory: {gigabytes(available)} available, {gigabytes(need.size)} needed; stop other programs"
+    )
 
 
 def _disk(need: Need) -> Met | Unmet:
     free = shutil.disk_usage(Path.home()).free
-    return Met() if free >= need.size else Unmet(f"disk: {gigabytes(free)} free at home, {gigabytes(need.size)} needed")
+    if free >= need.size:
+        return Met()
+    return Unmet(f"disk: {gigabytes(free)} free at home, {gigabytes(need.size)} needed; make room")
 
 
 @cache
 def _network(need: Need) -> Met | Unmet:
     try:
         socket.create_connection((need.value, 443), timeout=3.0).close()
-    except OSError as error:
-        return Unmet(f"network: {need.value} does not answer ({error.strerror or error})")
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        return Unmet(f"network: {need.value} does not answer ({why}); run it where that host can be reached")
     return Met()
 
 
@@ -93,8 +103,23 @@ def search_path() -> str:
 
 
 def _command(need: Need) -> Met | Unmet:
-    return Met() if shutil.which(need.value, path=search_path()) else Unmet(f"command: {need.value} is not installed")
+    found = shutil.which(need.value, path=search_path())
+    return Met() if found else Unmet(f"command: {need.value} is not installed; install it")
 
 
 def _secret(need: Need) -> Met | Unmet:
-    return Met() if os.environ.get(need.value) else Unmet(f"secret: {need.value} is not set")
+    return (
+        Met()
+        if os.environ.get(need.value)
+        else Unmet(f"secret: {need.value} is not set; set it in the environment")
+    )
+
+
+_LOOKS: dict[str, Callable[[Need], Met | Unmet]] = {
+    "docker": _docker,
+    "memory": _memory,
+    "disk": _disk,
+    "network": _network,
+    "command": _command,
+    "secret": _secret,
+}

@@ -1,0 +1,216 @@
+"""What must hold of pages before anything of them runs.
+
+This catches an author's oversight. It confines nobody: a command can be written in more ways than it knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gb10docs.compose import read_service
+from gb10docs.errors import GB10DocsError
+from gb10docs.needs import Need
+from gb10docs.pages import Page, Step
+from gb10docs.snippets import Language, Snippet
+
+
+class BadStep(GB10DocsError):
+    """A step that does what its header does not declare; the message begins with file:line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Text in a snippet that asks for a need."""
+
+    need: Need
+    language: Language
+    pattern: re.Pattern[str]
+    what: str
+    """What the text does, for the message."""
+
+
+_COMMAND = (
+    r"(?:^|[;&|({`]|\s-\w*c\s+[\"']|(?:^|\s)!\s"
+    r"|\b(?:if|then|elif|else|while|until|do|time|exec|env|command|nohup|nice|xargs|sudo)\s"
+    r"|\btimeout\s+\S+\s)\s*(?:\w+=\S*\s+)*"
+)
+"""Where bash reads a command's name: at a line's start, after an operator or a keyword, in `sh -c '…'`."""
+_DOCKER = r"(?:docker|podman)(?:\s+--?[\w-]+(?:=\S+)?)*\s+"
+_HOME = r"[\"']?(?:~(?:[/\w-]|[\"'\s]|$)|\$\{?HOME\b)"
+_START_UP = (
+    r"\.(?:bashrc|bash_profile|bash_login|bash_logout|profile|zshrc|zprofile|zshenv)\b"
+    r"|/etc/(?:profile|bash\.bashrc|environment)\b"
+)
+
+PRIVILEGED, DESTRUCTIVE = Need("privileged"), Need("destructive")
+
+
+def _bash(need: Need, pattern: str, what: str) -> Rule:
+    return Rule(need, "bash", re.compile(_COMMAND + pattern), what)
+
+
+def _python(need: Need, pattern: str, what: str) -> Rule:
+    return Rule(need, "python", re.compile(pattern), what)
+
+
+RULES = (
+    _bash(PRIVILEGED, r"(?:sudo|doas|pkexec|su)(?=\s|$)", "runs a command as root"),
+    _bash(
+        DESTRUCTIVE,
+        _DOCKER + r"(?:rmi|(?:image|volume)\s+(?:rm|remove|prune)|(?:system|builder)\s+prune)\b",
+        "removes images or volumes",
+    ),
+    _bash(
+        DESTRUCTIVE,
+        r"docker(?:-|\s+)compose\b[^;&|]*\sdown\b[^;&|]*\s(?:-v|--volumes|--rmi)\b",
+        "removes images or volumes",
+    ),
+    _bash(DESTRUCTIVE, rf"rm\s[^;&|]*?(?<=\s){_HOME}", "deletes in the home folder"),
+    _bash(
+        DESTRUCTIVE,
+        r"rm\s(?=[^;&|]*(?:\s|^)-(?:\w*[rR]|-recursive))[^;&|]*?(?<=\s)[\"']?/(?!tmp/\w)",
+        "deletes beyond this repository",
+    ),
+    _bash(
+        DESTRUCTIVE,
+        rf"find\s+(?:{_HOME}|[\"']?/)[^;&|]*\s(?:-delete|-exec\s+rm)\b",
+        "deletes beyond this repository",
+    ),
+    _bash(
+        DESTRUCTIVE,
+        rf"(?:tee|sed\s[^;&|]*-\w*i|cp|mv|rm|ln|install)\b[^;&|]*(?:{_START_UP})",
+        "edits a shell start-up file",
+    ),
+    Rule(
+        DESTRUCTIVE, "bash", re.compile(rf">\s*[\"']?[^\s;&|]*(?:{_START_UP})"), "edits a shell start-up file"
+    ),
+    _python(PRIVILEGED, r"[\"'](?:sudo|doas|pkexec)(?:[\"']|\s)", "runs a command as root"),
+    _python(DESTRUCTIVE, r"\brmtree\s*\(|[\"']rm[\"'],|[\"']rm\s+-", "deletes folders"),
+    _python(
+        DESTRUCTIVE,
+        r"[\"']docker[\"'],\s*[\"'](?:rmi|image|volume|system)[\"'](?:,\s*[\"'](?:rm|remove|prune)[\"'])?",
+        "removes images or volumes",
+    ),
+    _python(DESTRUCTIVE, _START_UP, "edits a shell start-up file"),
+)
+
+_REQUEST = re.compile(
+    r"(?<![\w.])(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(?P<port>[0-9]{2,5})(?![:\w])"
+)
+
+
+def lint(pages: Iterable[Page], root: Path) -> None:
+    """Refuse pages of which a step does what it does not declare, or that cannot work in this order.
+
+    Raises:
+        BadStep: With file:line, what is wrong, and what to do.
+        BadService: `serves` names no Compose service that can be read.
+    """
+    pages = list(pages)
+    servers = {step.id: server for page in pages for step in page.steps if (server := _server(step, root))}
+    for page in pages:
+        here = {servers[step.id].name for step in page.steps if step.id in servers}
+        _refuse_crossed_servers(page, servers)
+        for step in page.steps:
+            _refuse_undeclared(step.snippet)
+            _refuse_stray_requests(step.snippet, servers.values(), here)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What a step starts."""
+
+    name: str
+    port: int
+
+
+def _server(step: Step, root: Path) -> _Server | None:
+    header = step.snippet.header
+    if header.serves:
+        return _Server(header.server, read_service(root, header.serves, _at(step)).port)
+    return _Server(header.server, urlsplit(header.ready).port or 80) if header.ready else None
+
+
+def _refuse_undeclared(snippet: Snippet) -> None:
+    """Commands that a person must grant, in a snippet that does not say so."""
+    rules = [
+        rule for rule in RULES if rule.language == snippet.language and rule.need not in snippet.header.needs
+    ]
+    for number, line in _lines(snippet):
+        for rule in rules:
+            if rule.pattern.search(line):
+                raise BadStep(
+                    f"{snippet.path}:{number}: {rule.what}, which a person must grant: "
+                    f"add '{rule.need}' to 'needs', or do without"
+                )
+
+
+def _refuse_stray_requests(snippet: Snippet, servers: Iterable[_Server], here: set[str]) -> None:
+    """Requests to a server that the snippet does not say it needs, or that does not exist."""
+    header = snippet.header
+    declared = {need.value for need in header.needs if need.kind == "server"} | {*header.stops, header.server}
+    ports = {
+        server.port: {other.name for other in servers if other.port == server.port} for server in servers
+    }
+    for number, line in _lines(snippet):
+        for request in _REQUEST.finditer(line):
+            port = int(request["port"])
+            names = ports.get(port, set())
+            if names and not names & declared:
+                wanted = " or ".join(f"'server:{name}'" for name in sorted(names))
+                raise BadStep(
+                    f"{snippet.path}:{number}: a request to port {port} without its server: "
+                    f"add {wanted} to 'needs'"
+                )
+            if not names and here:
+                known = ", ".join(
+                    f"{server.name} {server.port}" for server in sorted(servers, key=lambda one: one.port)
+                )
+                raise BadStep(
+                    f"{snippet.path}:{number}: no server of these pages has port {port}: use one of {known}"
+                )
+
+
+def _refuse_crossed_servers(page: Page, servers: dict[str, _Server]) -> None:
+    """A server on a port, or a step in a session, that another server still keeps busy."""
+    up: dict[str, _Server] = {}
+    for step in page.steps:
+        header = step.snippet.header
+        if header.session in up and header.session != "main":
+            raise BadStep(
+                f"{_at(step)}: session '{header.session}' is busy with the server in it: use another"
+            )
+        for name in header.stops:
+            up.pop(name, None)
+        server = servers.get(step.id)
+        if server is None:
+            continue
+        other = next((one for one in up.values() if one.port == server.port or one.name == server.name), None)
+        if other:
+            raise BadStep(
+                f"{_at(step)}: port {server.port} is still that of '{other.name}': stop it in an earlier step"
+            )
+        up[server.name] = server
+
+
+def _lines(snippet: Snippet) -> Iterator[tuple[int, str]]:
+    """The lines of the shown text without comment lines, those that a backslash continues joined."""
+    begun, joined = 0, ""
+    for number, line in enumerate(snippet.body.split("\n"), start=snippet.body_line):
+        begun = begun or number
+        if snippet.language == "bash" and line.endswith("\\"):
+            joined += f"{line[:-1]} "
+            continue
+        if not (joined + line).lstrip().startswith("#"):
+            yield begun, joined + line
+        begun, joined = 0, ""
+    if joined:
+        yield begun, joined
+
+
+def _at(step: Step) -> str:
+    return f"{step.page}:{step.line} ({step.snippet.name})"
