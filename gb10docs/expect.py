@@ -22,6 +22,8 @@ def check(expect: Expect, stdout: str, body: str, *, real: bool) -> list[Check]:
     """Every expectation of a step, held or not.
 
     Args:
+        expect: What the header declares.
+        stdout: What the step printed.
         body: The snippet's text; the `chat` check reads its `max_tokens`.
         real: No stand-in is involved, so `expect.real` counts too.
     """
@@ -63,7 +65,7 @@ def _json(schema: dict[str, object], stdout: str) -> str:
         return f"standard output is no JSON: {error}; it {_shown(stdout)}"
     except RecursionError:
         return "standard output is nested too deeply for a check"
-    except (referencing.exceptions.Unresolvable, re.error) as error:
+    except referencing.exceptions.Unresolvable as error:
         return f"the schema cannot be followed: {error}"
     return f"{wrong.json_path}: {wrong.message[:200]}" if wrong else ""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError
@@ -32,7 +32,7 @@ _BLOCK = re.compile(
     | \?\?\?\+?[ ]?(?:[\w-]+(?:[ ]+[\w-]+)*)?(?:[ ]+".*")?[ ]*$"""
 )
 _ITEM = re.compile(r"(?:[-*+]|\d+\.) +")
-_DIVIDER = re.compile(r"#|<!--.*-->\s*$|(?:[-=]+|(?:_ {0,2}){3,}) *$|(?:- {0,2}){3,}$|(?:\* {0,2}){3,}$")
+_DIVIDER = re.compile(r"#|<!--.*-->\s*$|(?:-+|(?:_ {0,2}){3,}) *$|(?:- {0,2}){3,}$|(?:\* {0,2}){3,}$")
 _RULE = re.compile(r"(?:- {0,2}){3,}$|(?:\* {0,2}){3,}$")
 _QUOTED = re.compile(r""" "[^"]*"|'[^']*' """.strip())
 _INLINE_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -125,12 +125,14 @@ class _Place:
     """The line on which the comment began that the scanner is in; 0 outside."""
     hides: bool = False
     """Whether that comment hides what is in it for certain."""
+    quoted: bool = False
+    """Whether a '<!--' in inline code is still open: the site sees no comment begin before its end."""
     after_blank: bool = True
     fresh: bool = True
     """Whether a list may begin here: after a blank line, a heading, or the line that opens a container."""
 
     in_code: bool = False
-    """Whether the lines since the last blank one may be indented code, which goes on to the next blank one."""
+    """Whether the lines since the last blank one may be indented code, which ends at the next one."""
 
     @property
     def tabs(self) -> int:
@@ -153,20 +155,28 @@ class _Place:
     def read(self, lines: list[str], at: int) -> None:
         """Take note of a line outside fences."""
         line = lines[at]
-        if self.comment:
+        if self.comment and self.hides:
             self._end_comment(line, lines, at)
             return
         if not line.strip():
             self.after_blank = self.fresh = True
             return
-        below_item = not self.after_blank and any(container.is_list for container in self.containers)
+        below = not self.after_blank and any(container.is_list for container in self.containers)
+        certain = all(one.certain for one in self.containers)
         indent = self.arrive(line)
         text = line[indent:]
-        self._begin_comment(text, lines, at, hides=indent < 4 and not self.containers)
+        if self.comment:
+            self._end_comment(line, lines, at)
+        else:
+            self._begin_comment(text, lines, at, hides=indent < 4 and not self.containers)
         relative = indent - self._indent
-        divides = _DIVIDER.match(text) is not None
-        self.in_code = relative >= 4 or (self.in_code and not self.after_blank) or (divides and below_item)
-        self.fresh = divides or (relative < 4 and self._enter(text, relative, at + 1, below_item=below_item))
+        divides = relative < (1 if text[0] == "#" else 4) and _DIVIDER.match(text) is not None
+        breaks = below and (divides or (text[0] == ">" and relative < 0) or _BLOCK.match(text) is not None)
+        if breaks:
+            self.containers = [replace(container, certain=False) for container in self.containers]
+        self.in_code = relative >= 4 or (self.in_code and not self.after_blank) or breaks
+        enters = relative < 4 and self._enter(text, relative, at + 1, below, certain)
+        self.fresh = enters or (divides and not below)
         self.after_blank = False
 
     def shows(self, fence: Fence, indent: int) -> bool:
@@ -175,7 +185,7 @@ class _Place:
         problem = ""
         if self.comment:
             problem = (
-                f"in the comment that begins on line {self.comment} within text: begin it on its own line"
+                f"in the comment from line {self.comment}, which the site may show: begin it on its own line"
             )
         elif indent - self._indent >= 4:
             problem = (
@@ -183,9 +193,17 @@ class _Place:
             )
         elif self.in_code and not self.after_blank:
             problem = "right below indented code: put a blank line above it"
+        elif indent < self._indent:
+            problem = "right below a list item that it is not part of: put a blank line above it"
         elif doubtful:
-            problem = f"in a list or block right below other text: put a blank line above line {doubtful.line}"
+            problem = (
+                f"in a list or block right below other text: put a blank line above line {doubtful.line}"
+            )
         hidden = self.comment and self.hides
+        if self.comment and any("-->" in line for line in fence.body):
+            raise BadPage(
+                f"{self.path}:{fence.line}: this fence is in a comment and holds '-->': take it out"
+            )
         if problem and fence.runs and not hidden:
             raise BadPage(f"{self.path}:{fence.line}: this {fence.language} fence is {problem}")
         self.in_code = indent - self._indent >= 4 or (self.in_code and not self.after_blank)
@@ -196,35 +214,38 @@ class _Place:
     def _indent(self) -> int:
         return self.containers[-1].indent if self.containers else 0
 
-    def _enter(self, text: str, relative: int, line: int, *, below_item: bool) -> bool:
+    def _enter(self, text: str, relative: int, line: int, below_item: bool, certain: bool) -> bool:
         """Whether the line opens a container whose text may begin with a list."""
         block = _BLOCK.match(text) if relative == 0 else None
         item = _ITEM.match(text) if not _RULE.match(text) else None
         if not block and not item:
             return False
-        certain = self.fresh or below_item if item else not below_item
+        certain = self.fresh or (below_item and certain) if item else not below_item
         tab = block is not None and block["tab"] is not None
-        self.containers.append(_Container(line, max(self._indent, 0) + 4, not block, tab, certain))
-        return True
+        self.containers.append(_Container(line, self._indent + 4, not block, tab, certain))
+        return block is not None and certain
 
     def _begin_comment(self, text: str, lines: list[str], at: int, *, hides: bool) -> None:
         """Take note of a comment that goes on below its line."""
         visible = _INLINE_CODE.sub("", text)
         begins = visible.rfind("<!--")
         if begins < 0 or "-->" in visible[begins:]:
+            opened, closed = text.rfind("<!--"), text.rfind("-->")
+            self.quoted = opened > closed or (self.quoted and closed < 0)
             return
         if not any("-->" in line for line in lines[at + 1 :]):
             raise BadPage(
                 f"{self.path}:{at + 1}: the comment is never closed: end it with '-->', "
                 "or put '<!--' in backticks if it is none"
             )
-        self.comment, self.hides = at + 1, hides and begins == 0
+        self.comment, self.hides, self.quoted = at + 1, hides and begins == 0 and not self.quoted, False
 
     def _end_comment(self, line: str, lines: list[str], at: int) -> None:
         _, closed, rest = line.partition("-->")
         if closed:
-            self.after_blank = self.fresh = self.hides and not rest.strip()
-            self.in_code = True
+            if self.hides:
+                self.after_blank = self.fresh = not rest.strip()
+                self.in_code = True
             self.comment = 0
             self._begin_comment(rest, lines, at, hides=False)
 

@@ -2,7 +2,7 @@
 
 Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request is one
 message, JSON with the script's path, working directory, umask and environment, with its standard output and error as
-descriptors; the answers are the child's process id and later its exit status, a line each.
+descriptors; the answer is its exit status, in a line.
 """
 
 from __future__ import annotations
@@ -37,11 +37,8 @@ def serve(channel: socket.socket) -> None:
         if child == 0:
             channel.close()
             _become(request, program, descriptors)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.setpgid(child, child)
         for descriptor in descriptors:
             os.close(descriptor)
-        channel.send(f"{child}\n".encode())
         _, status = os.waitpid(child, 0)
         channel.send(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
@@ -98,16 +95,32 @@ def _run(script: str, program: types.CodeType | None) -> int:
 
 
 def _execute(script: str, program: types.CodeType | None) -> int:
+    error = _error_of(script, program)
+    if error is None:
+        return 0
+    if isinstance(error, SystemExit):
+        return _exit_code(error.code)
+    _show(error, script)
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _error_of(script: str, program: types.CodeType | None) -> BaseException | None:
+    """Run the script as the main module; what it raised, if anything."""
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__dict__.update(__file__=script, __cached__=None, __builtins__=sys.modules["builtins"])
+    main.__dict__.update(__file__=script, __cached__=None, __annotations__={}, __builtins__=sys.modules["builtins"])
     try:
         exec(program or _compile(script), main.__dict__)
-    except SystemExit as end:
-        return _exit_code(end.code)
     except BaseException as error:
-        _print_from(error, script)
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
-    return 0
+        return _of_script(error, script)
+    return None
+
+
+def _of_script(error: BaseException, script: str) -> BaseException:
+    """The same, its traceback from the script's own frame on, as `python script.py` prints it."""
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename != script:
+        trace = trace.tb_next
+    return error.with_traceback(trace)
 
 
 def _exit_code(code: object) -> int:
@@ -119,20 +132,17 @@ def _exit_code(code: object) -> int:
     return 1
 
 
-def _print_from(error: BaseException, script: str) -> None:
-    """The traceback from the script's own frame on, as `python script.py` prints it."""
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename != script:
-        trace = trace.tb_next
+def _show(error: BaseException, script: str) -> None:
+    broken = None
     try:
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-    except BaseException:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as problem:
+        broken = _of_script(problem, script)
+    if broken:
         _print("Error in sys.excepthook:")
-        with contextlib.suppress(Exception):
-            traceback.print_exc()
+        sys.__excepthook__(type(broken), broken, broken.__traceback__)
         _print("\nOriginal exception was:")
-        with contextlib.suppress(Exception):
-            traceback.print_exception(error)
+        sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _print(text: object) -> None:
@@ -145,7 +155,9 @@ def _finish() -> int:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     lost = _flush(sys.stdout)
-    sys.modules.pop("__main__", None)
+    main = vars(sys.modules.pop("__main__"))
+    if threading.active_count() == 1:
+        main.update(dict.fromkeys(main.keys() - {"__builtins__"}))
     gc.collect()
     return lost or max(_flush(sys.stdout), _flush(sys.stderr))
 

@@ -39,7 +39,7 @@ _COMMAND = (
     r"|\btimeout\s+\S+\s)\s*(?:\w+=\S*\s+)*"
 )
 """Where bash reads a command's name: at a line's start, after an operator or a keyword, in `sh -c '…'`."""
-_DOCKER = r"(?:docker|podman)(?:\s+--?[\w-]+(?:=\S+)?)*\s+"
+_DOCKER = r"(?:docker|podman)\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*?"
 _HOME = r"[\"']?(?:~(?:[/\w-]|[\"'\s]|$)|\$\{?HOME\b)"
 _START_UP = (
     r"\.(?:bashrc|bash_profile|bash_login|bash_logout|profile|zshrc|zprofile|zshenv)\b"
@@ -72,7 +72,7 @@ RULES = (
     _bash(DESTRUCTIVE, rf"rm\s[^;&|]*?(?<=\s){_HOME}", "deletes in the home folder"),
     _bash(
         DESTRUCTIVE,
-        r"rm\s(?=[^;&|]*(?:\s|^)-(?:\w*[rR]|-recursive))[^;&|]*?(?<=\s)[\"']?/(?!tmp/\w)",
+        r"rm(?=(?:\s+[^\s;&|]+)*?\s+-(?:\w*[rR]|-recursive))[^;&|]*\s[\"']?/(?!tmp/\w)",
         "deletes beyond this repository",
     ),
     _bash(
@@ -92,7 +92,7 @@ RULES = (
     _python(DESTRUCTIVE, r"\brmtree\s*\(|[\"']rm[\"'],|[\"']rm\s+-", "deletes folders"),
     _python(
         DESTRUCTIVE,
-        r"[\"']docker[\"'],\s*[\"'](?:rmi|image|volume|system)[\"'](?:,\s*[\"'](?:rm|remove|prune)[\"'])?",
+        r"[\"']docker[\"'], *[\"'](?:rmi|(?:image|volume|system)[\"'], *[\"'](?:rm|remove|prune))[\"']",
         "removes images or volumes",
     ),
     _python(DESTRUCTIVE, _START_UP, "edits a shell start-up file"),

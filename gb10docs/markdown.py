@@ -1,55 +1,227 @@
-"""The Python-Markdown extension of the site: shows each snippet that a page includes, less its header.
+"""The Python-Markdown extension of the site: shows each snippet that a page includes, and its evidence.
 
-It reads fences with the scanner that the runner uses, so what a reader sees is what runs.
+It reads fences with the scanner that the runner uses, so what a reader sees is what runs. It needs no plugin and
+no hook, so it works wherever Python-Markdown does: which page is being converted it learns from MkDocs or
+Zensical, or from the option `page`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 
-from gb10docs.pages import fences, included
+from gb10docs.errors import GB10DocsError
+from gb10docs.evidence_line import line, unknown
+from gb10docs.evidence_rows import rows_of
+from gb10docs.fences import fences, page_lines
+from gb10docs.pages import included, read_page
 from gb10docs.snippets import read_snippet
 
 BEFORE_SNIPPETS = 33
-"""Priority: one above pymdownx.snippets, which would show the header too."""
+"""One above pymdownx.snippets, which would show the header too."""
+BEFORE_FENCES = 28
+"""Below what turns tabs into spaces (30), above what highlights fences (25)."""
+AFTER_INLINE = 15
+"""Below what reads a paragraph's text as Markdown (20), above what checks anchors (5)."""
 
 
-class ShownSnippets(Preprocessor):
-    """Puts the shown text of a snippet where a fence includes it."""
+class CannotShow(GB10DocsError):
+    """A snippet or its evidence got lost on the way to the page."""
 
-    def __init__(self, md: Markdown, root: Path) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The page that is being converted."""
+
+    source: str = ""
+    """Below `docs/`: `lessons/lesson-03.md`; empty where nobody says."""
+    base: str = ""
+    """What addresses are relative to, below the site's root: `lessons/lesson-03/`."""
+
+    def link(self, target: str) -> str:
+        """A relative address of a path below the site's root: right at any depth, in any version, on disk."""
+        return posixpath.relpath(quote(target), posixpath.dirname(self.base) or ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One snippet on the page that is being converted."""
+
+    body: str
+    evidence: str
+    """HTML."""
+    anchor: str = ""
+    """Empty where nobody can tell which step it is."""
+
+
+class Includes(Preprocessor):
+    """Puts a token where a fence includes a snippet, and one below the fence for its evidence."""
+
+    def __init__(self, md: Markdown, extension: GB10Docs) -> None:
         super().__init__(md)
-        self._snippets = root / "snippets"
+        self._extension = extension
 
     def run(self, lines: list[str]) -> list[str]:
-        """Expand every include that fills a bash or Python fence."""
-        shown = list(lines)
-        for fence in reversed(list(fences("\n".join(lines), Path("page")))):
-            name = included(fence)
-            if name:
-                at = next(fence.line + n for n, line in enumerate(fence.body) if line.strip())
-                indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-                body = read_snippet(self._snippets / name, name).body
-                shown[at : at + 1] = [f"{indent}{line}".rstrip() for line in body.splitlines()]
+        """Replace every include that fills a bash or Python fence."""
+        text = "\n".join(lines)
+        here = where(self.md, self._extension.page)
+        path = self._extension.root / "docs" / (here.source or "page")
+        found = [(fence, included(fence)) for fence in fences(text, path) if fence.runs]
+        self._extension.shown = _tokens(text, self._extension.read([name for _, name in found], here))
+        shown = page_lines(text)
+        for (fence, name), token in reversed(list(zip(found, self._extension.shown, strict=True))):
+            opening = shown[fence.line - 1]
+            indent = opening[: len(opening) - len(opening.lstrip(" "))]
+            closing = fence.line + len(fence.body)
+            shown[closing + 1 : closing + 1] = ["", f"{indent}{_evidence(token)}", ""]
+            shown[fence.line - 1 : closing] = ["", opening, f"{indent}{_body(token)}"]
         return shown
 
 
+class Bodies(Preprocessor):
+    """Puts the shown text of a snippet in the place of its token, verbatim."""
+
+    def __init__(self, md: Markdown, extension: GB10Docs) -> None:
+        super().__init__(md)
+        self._extension = extension
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Expand every token of a body."""
+        left = {_body(token): shown.body for token, shown in self._extension.shown.items()}
+        expanded: list[str] = []
+        for text in lines:
+            body = left.pop(text.strip(), None)
+            if body is None:
+                expanded.append(text)
+            else:
+                indent = text[: len(text) - len(text.lstrip(" "))]
+                expanded += [f"{indent}{one}" if one else "" for one in body.split("\n")]
+        if left:
+            raise CannotShow("a snippet got lost on the page: leave preserve_tabs of pymdownx.superfences off")
+        return expanded
+
+
+class Lines(Treeprocessor):
+    """Puts a fence and its line of evidence into one element that can be linked to."""
+
+    def __init__(self, md: Markdown, extension: GB10Docs) -> None:
+        super().__init__(md)
+        self._extension = extension
+
+    def run(self, root: ElementTree.Element) -> None:
+        """Swap every token of evidence for its HTML."""
+        left = {_evidence(token): shown for token, shown in self._extension.shown.items()}
+        for parent in list(root.iter()) if left else []:
+            for child in list(parent):
+                shown = left.pop((child.text or "").strip(), None) if child.tag == "p" else None
+                if shown:
+                    self._join(parent, child, shown)
+        if left:
+            raise CannotShow("a line of evidence got lost on the page: put blank lines around each fence")
+
+    def _join(self, parent: ElementTree.Element, token: ElementTree.Element, shown: Shown) -> None:
+        at = list(parent).index(token)
+        if at == 0:
+            raise CannotShow("a fence and its line of evidence got separated: put blank lines around the fence")
+        fence = parent[at - 1]
+        step = ElementTree.Element("div", {"class": "gb-step"} | ({"id": shown.anchor} if shown.anchor else {}))
+        token.text = self.md.htmlStash.store(shown.evidence)
+        parent[at - 1] = step
+        parent.remove(token)
+        step.extend([fence, token])
+
+
 class GB10Docs(Extension):
-    """`gb10docs.markdown`, with one option: `root`, the folder that holds `snippets/`."""
+    """`gb10docs.markdown`."""
 
     def __init__(self, **options: Any) -> None:
-        self.config = {"root": [".", "The folder that holds docs/ and snippets/."]}
+        self.config = {
+            "root": [".", "The folder that holds docs/ and snippets/."],
+            "page": ["", "Path of the page below docs/, where neither MkDocs nor Zensical says it."],
+            "repo_url": ["", "The repository, for links to commits: https://…"],
+        }
         super().__init__(**options)
+        self.root = Path(self.getConfig("root"))
+        self.page: str = self.getConfig("page")
+        self.shown: dict[str, Shown] = {}
+        """What is on the page that is being converted, by token."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
-        """Register the preprocessor."""
-        md.preprocessors.register(ShownSnippets(md, Path(self.getConfig("root"))), "gb10docs", BEFORE_SNIPPETS)
+        """Register the processors."""
+        md.preprocessors.register(Includes(md, self), "gb10docs-includes", BEFORE_SNIPPETS)
+        md.preprocessors.register(Bodies(md, self), "gb10docs-bodies", BEFORE_FENCES)
+        md.treeprocessors.register(Lines(md, self), "gb10docs-lines", AFTER_INLINE)
+
+    def read(self, names: Sequence[str], here: Here) -> Iterator[Shown]:
+        """What to show of the snippets of a page, in page order.
+
+        Raises:
+            BadPage: The page cannot be read, or has a bash or Python fence that is not one include.
+            BadSnippet: A snippet is missing or wrong.
+            BadLedgerError: A ledger of the page cannot be read.
+        """
+        path = self.root / "docs" / here.source
+        known = names and here.source and path.is_file()
+        page = read_page(path, self.root) if known else None
+        rows = rows_of(page, self.root) if page else {}
+        there = page.steps if page else ()
+        steps = dict(zip(_counted([step.snippet.name for step in there]), there, strict=True))
+        for name, number in _counted(names):
+            step = steps.get((name, number))
+            if step:
+                evidence = line(step, rows[step.id], here.link, self.getConfig("repo_url"))
+                yield Shown(step.snippet.body, evidence, f"step-{step.name}")
+            else:
+                yield Shown(read_snippet(self.root / "snippets" / name, name).body, unknown(name))
 
 
 def makeExtension(**options: Any) -> GB10Docs:  # noqa: N802 - Python-Markdown's name
     """What Python-Markdown calls."""
     return GB10Docs(**options)
+
+
+def where(md: Markdown, page: str = "") -> Here:
+    """The page that is being converted: the one given, else what MkDocs or Zensical left in its processors."""
+    if page:
+        return Here(page, re.sub(r"(^|/)index$", r"\1", page.removesuffix(".md")) + "/")
+    for processor in (*md.treeprocessors, *md.preprocessors):
+        mkdocs, zensical = getattr(processor, "file", None), getattr(processor, "page", None)
+        if hasattr(mkdocs, "src_uri") and hasattr(mkdocs, "url"):
+            return Here(mkdocs.src_uri, mkdocs.url)
+        if hasattr(zensical, "path") and hasattr(zensical, "url"):
+            return Here(zensical.path, zensical.path)  # it moves relative addresses to the page's own by itself
+    return Here()
+
+
+def _tokens(text: str, shown: Iterator[Shown]) -> dict[str, Shown]:
+    """Words that cannot be on a page, since they are made from its hash."""
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    return {f"gb10docs{digest}n{number}": one for number, one in enumerate(shown)}
+
+
+def _body(token: str) -> str:
+    return f"{token}b"
+
+
+def _evidence(token: str) -> str:
+    return f"{token}e"
+
+
+def _counted(names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Each name with how often it came before."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        yield name, seen[name]
+        seen[name] += 1

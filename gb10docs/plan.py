@@ -97,6 +97,9 @@ def make_plan(
     """Decide for every selected step of every page.
 
     Args:
+        pages: The pages to run, each after what it builds on.
+        root: The tree that they are in.
+        target: The kind of machine.
         only: Steps to run, with what they need; optional ones among that too.
         start: Step to begin with; what it and the later ones need runs as well.
 

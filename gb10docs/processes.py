@@ -30,15 +30,20 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def children(pid: int) -> set[int]:
+    """Every process whose parent is `pid`."""
+    return {process for process, fields in _stats() if int(fields[1]) == pid}
+
+
 def descendants(pid: int) -> set[int]:
     """Every process below `pid`, by parent."""
-    children: dict[int, list[int]] = {}
+    below: dict[int, list[int]] = {}
     for process, fields in _stats():
-        children.setdefault(int(fields[1]), []).append(process)
+        below.setdefault(int(fields[1]), []).append(process)
     found: set[int] = set()
     todo = [pid]
     while todo:
-        for child in children.get(todo.pop(), []):
+        for child in below.get(todo.pop(), []):
             if child not in found:
                 found.add(child)
                 todo.append(child)

@@ -43,6 +43,7 @@ class Scripts:
         self._preload = sorted(names & PRELOADED)
         self._start = _read_at_start(environment)
         self._warm: _Warm | None = None
+        self._judged: tuple[Surroundings, bool] | None = None
 
     def begin(self, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture) -> Execution:
         """Start the frozen copy of a snippet.
@@ -63,8 +64,10 @@ class Scripts:
             self._warm = None
 
     def _is_ours(self, around: Surroundings) -> bool:
-        same = os.path.realpath(around.python) == os.path.realpath(sys.executable)
-        return same and _read_at_start(around.environment) == self._start
+        if self._judged is None or self._judged[0] is not around:
+            same = os.path.realpath(around.python) == os.path.realpath(sys.executable)
+            self._judged = around, same and _read_at_start(around.environment) == self._start
+        return self._judged[1]
 
     def _warm_for(self, python: str) -> _Warm:
         if self._warm is None or not self._warm.fits(python):
@@ -119,7 +122,7 @@ class _Forked(Execution):
         self._warm, self._pump = warm, pump
         out, err = pump.pipe(stdout), pump.pipe(stderr)
         self._reads = (out[0], err[0])
-        self._answer: list[bytes] = []
+        self._answer = b""
         self._gone = False
         warm.channel.setblocking(True)
         try:
@@ -133,20 +136,18 @@ class _Forked(Execution):
 
     def done(self) -> bool:
         with contextlib.suppress(BlockingIOError, ConnectionResetError):
-            answer = self._warm.channel.recv(4096)
-            self._answer += answer.split()
-            self._gone = not answer
-        return self._gone or len(self._answer) == 2
+            self._answer += self._warm.channel.recv(64)
+            self._gone = not self._answer
+        return self._gone or self._answer.endswith(b"\n")
 
     def ending(self) -> Ending:
         self._settle()
-        code = int(self._answer[1]) if len(self._answer) == 2 else -self._warm.process.wait()
+        code = int(self._answer) if self._answer else -self._warm.process.wait()
         return Ending(128 - code if code < 0 else code)
 
     def kill(self) -> None:
-        self._pump.run(lambda: self.done() or bool(self._answer), time.monotonic() + processes.GRACE)
-        if self._answer:
-            processes.stop(lambda: processes.group(int(self._answer[0])), interrupt=True)
+        children = processes.children(self._warm.process.pid)
+        processes.stop(lambda: {pid for child in children for pid in processes.group(child)}, interrupt=True)
         self._settle()
         self._warm.close()
 

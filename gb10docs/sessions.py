@@ -300,10 +300,9 @@ _EXPORT = re.compile(
 _REPORT = (
     '{{ __gb10docs_report {path};}}'
     ' {{__gb10docs_copy}}>&"$((__gb10docs_ended=$?,__gb10docs_fd=${{BASH_XTRACEFD:-2}}))"'
-    ' {{BASH_XTRACEFD}}>/dev/null <<<"${{__gb10docs_flags:=$-}}"'
+    ' {{BASH_XTRACEFD}}>|/dev/null <<<"${{__gb10docs_flags:=$-}}"'
     "||{{ __gb10docs_fd=2 __gb10docs_copy=2;__gb10docs_report {path};}}"
 )
-"""What bash reads after a snippet. Redirections are never traced, so they do what has to be done before tracing can be
-switched off: note `$?` and `$-`, keep a copy of the descriptor that traces go to, and let them go nowhere. Where that
-cannot be (the snippet has closed the descriptor), nothing is traced anyway."""
+"""What bash reads after a snippet; `driver.bash` says what the redirections are for. Where they cannot be made (the
+snippet has closed the descriptor that it traces to), nothing is traced anyway."""
 _OURS = f"/proc/{os.getpid()}/fd/"

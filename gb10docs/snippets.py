@@ -142,7 +142,8 @@ def _declared(block: list[str], path: Path) -> Block:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         keys = [key for key in first["loc"] if isinstance(key, str)]
-        raise BadSnippet(f"{path}:{_line(block, keys, first['input'])}: {_reason(first, keys)}") from error
+        reason = " ".join(_reason(first, keys).split())
+        raise BadSnippet(f"{path}:{_line(block, keys, first['input'])}: {reason}") from error
 
 
 def _line(block: list[str], keys: list[str], value: object) -> int:

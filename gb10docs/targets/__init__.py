@@ -37,13 +37,13 @@ class Target(Protocol):
 
     name: str
 
-    def meet(self, need: Need, step: Step) -> Met | Unmet:
+    def meet(self, need: Need, step: Step, /) -> Met | Unmet:
         """How this machine meets a need that no earlier step meets."""
 
-    def engine(self, service: Service) -> StandIn | Unmet | None:
+    def engine(self, service: Service, /) -> StandIn | Unmet | None:
         """What answers in place of a service; None where the service itself does."""
 
-    def model(self, name: str, step: Step) -> StandIn | None:
+    def model(self, name: str, step: Step, /) -> StandIn | None:
         """What a step gets in place of the model that it makes."""
 
 

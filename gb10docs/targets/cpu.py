@@ -22,7 +22,7 @@ class Cpu(Real):
     def __init__(self, allow: frozenset[str]) -> None:
         super().__init__("cpu", allow)
 
-    def meet(self, need: Need, step: Step) -> Met | Unmet:
+    def meet(self, need: Need, step: Step, /) -> Met | Unmet:
         """The hub is stood in for; a step that a stand-in serves needs no container, GPU, disk or network."""
         if step.snippet.header.serves and need.kind in _TAKEN_BY_STAND_IN:
             return Met()
@@ -34,13 +34,13 @@ class Cpu(Real):
             return Unmet("gpu: target cpu has none; run it on a GB10")
         return super().meet(need, step)
 
-    def engine(self, service: Service) -> StandIn | Unmet | None:
+    def engine(self, service: Service, /) -> StandIn | Unmet | None:
         """The embedded server, for the engines whose ways it knows."""
         if service.engine not in _ENGINES:
             return Unmet(f"engine: nothing stands in for {service.engine} on target cpu; run it on a GB10")
         return StandIn(kind="engine", name=ENGINE, instead_of=service.name)
 
-    def model(self, name: str, step: Step) -> StandIn | None:
+    def model(self, name: str, step: Step, /) -> StandIn | None:
         """What the local hub serves under the model's name."""
         return StandIn(kind="model", name=MODEL, instead_of=name) if self._from_hub(step) else None
 

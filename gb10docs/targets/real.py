@@ -26,7 +26,7 @@ class Real:
         self.name = name
         self._allow = allow
 
-    def meet(self, need: Need, step: Step) -> Met | Unmet:
+    def meet(self, need: Need, _step: Step, /) -> Met | Unmet:
         """How this machine meets a need that no earlier step meets."""
         if need.kind in GRANTED:
             granted = need.kind in self._allow
@@ -38,7 +38,7 @@ class Real:
         look = _LOOKS.get(need.kind)
         return look(need) if look else Unmet(f"{need}: no earlier step that runs supplies it")
 
-    def engine(self, service: Service) -> StandIn | Unmet | None:
+    def engine(self, _service: Service, /) -> StandIn | Unmet | None:
         """None: the service itself answers, except on `nvidia`, where containers are not started."""
         if self.name == "nvidia":
             return Unmet(
@@ -46,7 +46,7 @@ class Real:
             )
         return None
 
-    def model(self, name: str, step: Step) -> StandIn | None:
+    def model(self, _name: str, _step: Step, /) -> StandIn | None:
         """None: the model is the page's own."""
         return None
 
@@ -60,7 +60,7 @@ class Real:
 
 
 @cache
-def _docker(need: Need) -> Met | Unmet:
+def _docker(_need: Need) -> Met | Unmet:
     if not shutil.which("docker"):
         return Unmet("docker: not installed; install Docker Engine with Compose (lesson-01)")
     command = ["docker", "version", "--format", "{{.Server.Version}}"]

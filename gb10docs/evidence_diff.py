@@ -1,0 +1,131 @@
+"""What changed between two recorded runs: environment, outcomes, inputs and outputs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from difflib import unified_diff
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from gb10docs.evidence import BadLedgerError, Ledger, Run, StepRecord, read
+from gb10docs.reports.verdict import printable
+
+_ENVIRONMENT = (
+    "hardware", "os", "arch", "cores", "memory_bytes", "gpu", "driver", "python", "engines", "models", "gb10docs",
+    "docs_commit", "recorded_by",
+)  # fmt: skip
+
+
+def diff(before: str, after: str, root: Path) -> str:
+    """`gb10docs evidence diff A B`: each a ledger's path, or as git names an older one, `HEAD~1:docs/evidence/…`.
+
+    Raises:
+        BadLedgerError: One is no ledger, or there is none.
+    """
+    a, b = _ledger(before, root), _ledger(after, root)
+    lines = [*_headings(before, a, after, b), *_environments(a, b)]
+    ids = dict.fromkeys([*b.steps, *a.steps])
+    for step_id in ids:
+        lines += _step(step_id, a.steps.get(step_id), b.steps.get(step_id))
+    return "\n".join(lines) + "\n"
+
+
+def _ledger(name: str, root: Path) -> Ledger:
+    path = next((path for path in (Path(name), root / name) if path.is_file()), None)
+    if path:
+        ledger = read(path)
+        if ledger:
+            return ledger
+    if ":" not in name:
+        raise BadLedgerError(f"{name}: no such ledger: name a file, or as git does, HEAD~1:docs/evidence/…")
+    shown = subprocess.run(
+        ["git", "-C", str(root), "show", "--end-of-options", name], capture_output=True, timeout=30, check=False
+    )
+    if shown.returncode:
+        raise BadLedgerError(f"{name}: {shown.stderr.decode(errors='replace').strip()}")
+    try:
+        return Ledger.model_validate_json(shown.stdout)
+    except ValidationError as error:
+        raise BadLedgerError(f"{name}: no ledger: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+def _headings(before: str, a: Ledger, after: str, b: Ledger) -> Iterator[str]:
+    for mark, name, ledger in (("---", before, a), ("+++", after, b)):
+        runs = ", ".join(run.started.isoformat(timespec="seconds") for run in ledger.runs.values()) or "no run"
+        yield f"{mark} {name} ({printable(ledger.page)} on {printable(ledger.target)}; {runs})"
+
+
+def _environments(a: Ledger, b: Ledger) -> list[str]:
+    """What the newest run of each had."""
+    old, new = _newest(a), _newest(b)
+    if not old or not new:
+        return []
+    changes = [
+        line
+        for name in _ENVIRONMENT
+        for line in _change(name.replace("_", " "), _words(getattr(old, name)), _words(getattr(new, name)))
+    ]
+    return ["", "environment of the newest run", *changes] if changes else []
+
+
+def _newest(ledger: Ledger) -> Run | None:
+    return max(ledger.runs.values(), key=lambda run: run.started, default=None)
+
+
+def _step(step_id: str, a: StepRecord | None, b: StepRecord | None) -> list[str]:
+    if not a or not b:
+        return ["", f"{step_id}: {'recorded only in the second' if b else 'recorded only in the first'}"]
+    changes = [
+        *_change("outcome", _outcome(a), _outcome(b)),
+        *_change("stand-ins", _words(a.stand_ins), _words(b.stand_ins)),
+        *_change("containers", _words(a.containers), _words(b.containers)),
+        *_change("checks", _checks(a), _checks(b)),
+        *_inputs(a, b),
+        *_output("stdout", a.stdout, b.stdout),
+        *_output("stderr", a.stderr, b.stderr),
+    ]
+    return ["", step_id, *changes] if changes else []
+
+
+def _inputs(a: StepRecord, b: StepRecord) -> Iterator[str]:
+    changed = [name for name in {**a.inputs, **b.inputs} if a.inputs.get(name) != b.inputs.get(name)]
+    if changed:
+        yield f"  inputs changed: {printable(', '.join(changed))}"
+
+
+def _output(name: str, a: str, b: str) -> Iterator[str]:
+    lines = unified_diff(_lines(a), _lines(b), "first", "second", lineterm="", n=2)
+    for number, line in enumerate(lines):
+        if number == 0:
+            yield f"  {name}"
+        elif number > 1:
+            yield f"    {line}"
+
+
+def _change(name: str, old: str, new: str) -> Iterator[str]:
+    if old != new:
+        yield f"  {name}: {old or 'none'} -> {new or 'none'}"
+
+
+def _outcome(record: StepRecord) -> str:
+    status = f" (exit status {record.exit_code})" if record.exit_code else ""
+    return printable(f"{record.outcome.value}{status}{': ' if record.reason else ''}{record.reason}")
+
+
+def _checks(record: StepRecord) -> str:
+    return printable(", ".join(f"{one.name} {'held' if one.held else 'did not hold'}" for one in record.checks))
+
+
+def _words(value: object) -> str:
+    """A field in one line; of a record, its parts that say something."""
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    if isinstance(value, BaseModel):
+        return " ".join(_words(part) for _, part in value if part not in ("", None, False))
+    return printable(str(value))
+
+
+def _lines(text: str) -> Iterable[str]:
+    return [printable(line) for line in text.splitlines()]

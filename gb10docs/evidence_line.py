@@ -1,0 +1,177 @@
+"""The line of evidence under a snippet, as HTML: closed it is one sentence, open it is all that is recorded.
+
+Everything that comes from a ledger is text here: escaped, less control characters, cut to a size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
+
+from gb10docs.evidence import Engine, Run
+from gb10docs.evidence_rows import TARGETS, Look, Row, Saying, date, lasted, outcome, say
+from gb10docs.pages import Step
+from gb10docs.reports.verdict import printable
+
+LINES, COLUMNS, WORDS = 12, 400, 300
+"""Most lines of output shown, characters of each, and characters of any other text."""
+_DECEPTIVE = re.compile(r"[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff]")
+"""Characters that reorder or hide what is around them, or are none."""
+
+Link = Callable[[str], str]
+"""From a path below the site's root to an address relative to the page."""
+
+
+def line(step: Step, rows: Sequence[Row], link: Link, repo_url: str = "") -> str:
+    """The evidence of a step, best first."""
+    runs = "".join(_run(row, step.name, link, repo_url) for row in rows)
+    snippet = _anchor(link(f"snippets/{step.snippet.name}"), "This snippet as a file")
+    body = f"{_table(rows)}{runs}<p class=\"gb-evidence-links\">{snippet}</p>"
+    return _details(say(rows), body, f"evidence of step {step.name}")
+
+
+def unknown(snippet: str) -> str:
+    """What stands under a snippet where nobody can tell which page it is on."""
+    return f'<p class="gb-evidence" data-look="never" data-search-exclude>No evidence known for {_text(snippet)}</p>'
+
+
+def _details(saying: Saying, body: str, label: str) -> str:
+    stale = ' data-stale=""' if saying.stale else ""
+    return (
+        f'<details class="gb-evidence" data-look="{saying.look.value}"{stale} data-search-exclude="">'
+        f'<summary><span class="gb-evidence-mark" aria-hidden="true"></span>{_text(str(saying))}'
+        f'<span class="gb-hidden">: {_text(label)}</span></summary>'
+        f'<div class="gb-evidence-body">{body}</div></details>'
+    )
+
+
+def _table(rows: Sequence[Row]) -> str:
+    missing = [name for name in TARGETS if name not in {row.ledger.target for row in rows}]
+    order = [*TARGETS]
+    cells = [(order.index(row.ledger.target) if row.ledger.target in order else 9, _cells(row)) for row in rows]
+    cells += [(order.index(name), _never(name)) for name in missing]
+    lines = "".join(text for _, text in sorted(cells, key=lambda one: one[0]))
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Target", "Outcome", "When (UTC)", "Took"))
+    return (
+        '<table class="gb-evidence-targets"><caption>The last recorded run on each target</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+    )
+
+
+def _cells(row: Row) -> str:
+    target = TARGETS.get(row.ledger.target, row.ledger.target)
+    flavour = f" ({row.ledger.flavour})" if row.ledger.flavour else ""
+    stale = f"; stale: {', '.join(row.stale)} changed since" if row.stale else ""
+    when = f'<time datetime="{row.record.started.isoformat()}">{date(row.record.started)}</time>'
+    attributes = f' data-look="{row.look.value}"' + (' data-stale=""' if row.stale else "")
+    return (
+        f'<tr{attributes}><th scope="row">{_text(target + flavour)}</th><td>{_text(outcome(row) + stale, 900)}</td>'
+        f"<td>{when}</td><td>{lasted(row)}</td></tr>"
+    )
+
+
+def _never(target: str) -> str:
+    return f'<tr data-look="{Look.NEVER.value}"><th scope="row">{TARGETS[target]}</th><td colspan="3">not run yet</td></tr>'
+
+
+def _run(row: Row, step: str, link: Link, repo_url: str) -> str:
+    """What one record holds: why, output, checks, environment and the ledger itself."""
+    title = f"{TARGETS.get(row.ledger.target, row.ledger.target)}, {date(row.record.started)}"
+    reason = f"<p>{_text(row.record.reason)}</p>" if row.record.reason else ""
+    ledger = _anchor(link(row.file), f"Ledger {row.name}.json")
+    return (
+        f'<div class="gb-evidence-run" data-look="{row.look.value}"><p class="gb-evidence-title">{_text(title)}</p>'
+        f"{reason}{_output(row, step, title)}{_checks(row)}{_facts(row, repo_url)}"
+        f'<p class="gb-evidence-links">{ledger}</p></div>'
+    )
+
+
+def _output(row: Row, step: str, title: str) -> str:
+    """What it printed; a failure's errors first. What a small model said in place of another is folded."""
+    record = row.record
+    streams = [("Output", record.stdout), ("Errors", record.stderr)]
+    if row.look is Look.FAILED:
+        streams.reverse()
+    name, text = next(((name, text) for name, text in streams if text.strip()), ("", ""))
+    if not name:
+        return ""
+    shown = escape("\n".join(excerpt(text)))
+    label = _text(f"{name} of step {step} on {title}")
+    block = f'<pre class="gb-evidence-output" tabindex="0" role="group" aria-label="{label}">{shown}</pre>'
+    if not any(stand_in.kind == "model" for stand_in in record.stand_ins):
+        return block
+    fold = "What the stand-in printed; a GB10 prints something else"
+    return f'<details class="gb-evidence-fold"><summary>{fold}</summary>{block}</details>'
+
+
+def excerpt(output: str) -> list[str]:
+    """At most 12 lines, head and tail, as a terminal would show them, each cut to 400 characters."""
+    lines = output.replace("\r\n", "\n").strip("\n").split("\n")
+    if len(lines) > LINES:
+        head = LINES // 2
+        tail = LINES - head - 1
+        lines = [*lines[:head], f"… {len(lines) - head - tail} lines left out", *lines[-tail:]]
+    return [_clean(line.rstrip("\r").rpartition("\r")[2], COLUMNS) for line in lines]
+
+
+def _checks(row: Row) -> str:
+    if not row.record.checks:
+        return ""
+    items = "".join(
+        f"<li>{_text(check.name)}: {'held' if check.held else 'did not hold'}"
+        f"{_text(f' ({check.message})') if check.message else ''}</li>"
+        for check in row.record.checks
+    )
+    return f'<ul class="gb-evidence-checks" aria-label="Checks">{items}</ul>'
+
+
+def _facts(row: Row, repo_url: str) -> str:
+    facts = list(_environment(row.run, repo_url)) if row.run else []
+    facts += [("Container", _text(f"{one.service}: {one.image} {one.digest}, {one.state}")) for one in row.record.containers]
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
+    return f'<dl class="gb-evidence-facts">{items}</dl>' if items else ""
+
+
+def _environment(run: Run, repo_url: str) -> Iterator[tuple[str, str]]:
+    """Names and values, as HTML."""
+    memory = f"{run.memory_bytes / 1e9:.0f} GB of memory"
+    yield "Hardware", _text(", ".join(filter(None, [run.hardware, run.arch, memory])))
+    yield "Driver", _text(run.driver)
+    yield "Software", _text(f"{run.os}, Python {run.python}, gb10docs {run.gb10docs}")
+    yield "Engines", _each(_engine(engine) for engine in run.engines)
+    yield "Models", _each(f"{model.name} {model.revision}".strip() for model in run.models)
+    yield "Commit", _commit(run, repo_url)
+    yield "Recorded by", _text(run.recorded_by)
+
+
+def _engine(engine: Engine) -> str:
+    return " ".join(filter(None, [engine.name, engine.version, engine.image, engine.digest]))
+
+
+def _commit(run: Run, repo_url: str) -> str:
+    if not run.docs_commit:
+        return ""
+    short = run.docs_commit[:12]
+    known = repo_url.startswith("https://") and re.fullmatch(r"[0-9a-f]{7,64}", run.docs_commit)
+    shown = _anchor(f"{repo_url.rstrip('/')}/commit/{run.docs_commit}", short) if known else _text(short)
+    return shown + (", with changes that are in no commit" if run.dirty else "")
+
+
+def _each(values: Iterable[str]) -> str:
+    return "<br>".join(_text(value) for value in values)
+
+
+def _anchor(address: str, text: str) -> str:
+    return f'<a href="{escape(address)}">{_text(text)}</a>'
+
+
+def _text(value: str, size: int = WORDS) -> str:
+    """Text from anywhere, safe within an element or a quoted attribute."""
+    return escape(_clean(" ".join(value[: 4 * size].split()), size))
+
+
+def _clean(text: str, size: int) -> str:
+    """Text less what draws nothing or deceives, cut to a size."""
+    cleaned = _DECEPTIVE.sub("", printable(text[: 4 * size + 4]))
+    return f"{cleaned[:size]}…" if len(cleaned) > size or len(text) > 4 * size else cleaned

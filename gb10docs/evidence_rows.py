@@ -1,0 +1,235 @@
+"""What the ledgers say of a page's steps today: a row for each step and target, and the best of them in words.
+
+Only a pass on a GB10 with nothing standing in, of a tree that has not changed since, is `REAL` and not stale;
+nothing else may be drawn green.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from gb10docs.evidence import (
+    CONTRACT,
+    IMAGES,
+    MODELS,
+    BadLedgerError,
+    Ledger,
+    Run,
+    Standing,
+    StepRecord,
+    is_stale,
+    ledger_path,
+    read,
+)
+from gb10docs.pages import Page, Step
+from gb10docs.reports.verdict import took
+
+TARGETS = {"gb10": "GB10", "nvidia": "another NVIDIA GPU", "cpu": "CPU"}
+"""What a reader calls the targets, the real thing first."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Look(StrEnum):
+    """How evidence is drawn, best first; each has a word, a mark and a colour of its own."""
+
+    REAL = "real"
+    """Passed on a GB10, nothing standing in."""
+    ELSEWHERE = "elsewhere"
+    """Passed on another machine, nothing standing in."""
+    STAND_IN = "stand-in"
+    REPLACED = "replaced"
+    """The command did not run."""
+    FAILED = "failed"
+    NEVER = "never"
+    """There is no record."""
+
+
+_LOOKS = {
+    Standing.STAND_IN: Look.STAND_IN,
+    Standing.REPLACED: Look.REPLACED,
+    Standing.FAILED: Look.FAILED,
+    Standing.REAL: Look.ELSEWHERE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The record of one step on one target, where it is written, and whether it still holds."""
+
+    ledger: Ledger
+    file: str
+    """The ledger's path below `docs/`, with forward slashes."""
+    record: StepRecord
+    stale: tuple[str, ...]
+    """What has changed since, in words."""
+
+    @property
+    def look(self) -> Look:
+        """How it is drawn; a record that is stale too."""
+        real = self.record.standing is Standing.REAL and self.ledger.target == "gb10"
+        return Look.REAL if real else _LOOKS[self.record.standing]
+
+    @property
+    def run(self) -> Run | None:
+        """The run that the record comes from."""
+        return self.ledger.runs.get(self.record.run)
+
+    @property
+    def place(self) -> str:
+        """The machine, as in `on a GB10`: `a GB10`, `an NVIDIA H200`, `a CPU`."""
+        target = self.ledger.target
+        if target == "nvidia":
+            return self.run.gpu if self.run and self.run.gpu else TARGETS[target]
+        return f"a {TARGETS.get(target, target)}"
+
+    @property
+    def name(self) -> str:
+        """The ledger's name less its suffix: `cpu-llamacpp`."""
+        return self.file.rpartition("/")[2].removesuffix(".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One line on a step: the best evidence there is."""
+
+    look: Look
+    text: str
+    stale: tuple[str, ...] = ()
+    """What has changed since, in words."""
+
+    def __str__(self) -> str:
+        return f"{self.text} · {_changed(self.stale)}" if self.stale else self.text
+
+
+def rows_of(page: Page, root: Path) -> dict[str, list[Row]]:
+    """The rows of each step of a page, by step id: targets in the order of `TARGETS`, then others by name.
+
+    Raises:
+        BadLedgerError: A ledger of the page cannot be read, or lies where another one belongs.
+    """
+    ledgers = list(_ledgers(page, root))
+    changed = _comparison(root)
+    return {
+        step.id: [
+            Row(ledger, file, record, tuple(_stale(record, step, changed)))
+            for file, ledger in ledgers
+            if (record := ledger.steps.get(step.id))
+        ]
+        for step in page.steps
+    }
+
+
+def say(rows: Sequence[Row]) -> Saying:
+    """The best evidence in one line; what a GB10 says goes before what anything else says."""
+    best = min(rows, key=_rank, default=None)
+    if best is None:
+        return Saying(Look.NEVER, "Not run on a GB10 yet")
+    record, when = best.record, date(best.record.started)
+    if _on_gb10(best):
+        passed = best.look is Look.REAL
+        end = "passed" if passed else _failure(record)
+        verb = "Ran" if passed else "Failed"
+        text = f"{verb} on GB10 · {when} · {lasted(best)} · {end}"
+        return Saying(best.look, text, best.stale)
+    return Saying(best.look, f"Not run on a GB10 yet · {_elsewhere(best, when)}", best.stale)
+
+
+def outcome(row: Row) -> str:
+    """What became of the step, in words."""
+    record = row.record
+    if row.look is Look.FAILED:
+        return _failure(record)
+    if row.look is Look.REPLACED:
+        return "replaced: the command did not run"
+    if row.look is Look.STAND_IN:
+        return f"stand-in: passed with {', '.join(map(str, record.stand_ins))}"
+    return "passed, nothing stood in"
+
+
+def date(moment: datetime) -> str:
+    """A day (UTC) as a reader writes it: `22 Nov 2026`."""
+    day = moment.astimezone(UTC)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def lasted(row: Row) -> str:
+    """How long the step took."""
+    return took(row.record.duration_s) if row.record.duration_s >= 0.01 else "under 0.01 s"
+
+
+def _ledgers(page: Page, root: Path) -> Iterator[tuple[str, Ledger]]:
+    folder = ledger_path(root, page.relative, "any").parent
+    found = [(path, ledger) for path in sorted(folder.glob("*.json")) if (ledger := read(path))]
+    order = list(TARGETS)
+    for path, ledger in sorted(found, key=lambda one: order.index(one[1].target) if one[1].target in order else 9):
+        where = f"docs/evidence, page {ledger.page}, target {ledger.target}, flavour '{ledger.flavour}'"
+        if ledger.page != page.relative or path != ledger_path(root, ledger.page, ledger.target, ledger.flavour):
+            raise BadLedgerError(f"{path}: not the place of this ledger ({where}): move or delete it")
+        yield path.relative_to(root / "docs").as_posix(), ledger
+
+
+def _comparison(root: Path) -> Callable[[str, str], bool]:
+    """Whether an input is no longer what it was; each is looked at once, since steps share most of theirs."""
+
+    @cache
+    def changed(name: str, was: str) -> bool:
+        return bool(is_stale(StepRecord.model_construct(inputs={name: was}), root))
+
+    return changed
+
+
+def _stale(record: StepRecord, step: Step, changed: Callable[[str, str], bool]) -> Iterator[str]:
+    own = f"snippets/{step.snippet.name}"
+    if own not in record.inputs:
+        yield "the snippet"
+    for name, was in record.inputs.items():
+        if changed(name, was):
+            yield _input(name, own)
+
+
+def _input(name: str, own: str) -> str:
+    """What a reader calls an input."""
+    path, _, part = name.partition("#")
+    if name == CONTRACT:
+        return "the stand-in's contract"
+    if path in {IMAGES, MODELS}:
+        return f"{'image' if path == IMAGES else 'model'} {part}"
+    if path == own:
+        return "its expectations" if part else "the snippet"
+    return f"expectations of {path}" if part else path
+
+
+def _rank(row: Row) -> tuple[bool, int, bool, float]:
+    return not _on_gb10(row), list(Look).index(row.look), bool(row.stale), -row.record.started.timestamp()
+
+
+def _on_gb10(row: Row) -> bool:
+    """Whether a GB10 itself has spoken: a pass or a failure with nothing standing in."""
+    return row.ledger.target == "gb10" and row.look in {Look.REAL, Look.FAILED} and not row.record.stand_ins
+
+
+def _elsewhere(row: Row, when: str) -> str:
+    time = lasted(row)
+    if row.look is Look.STAND_IN:
+        where = "CPU stand-in" if row.ledger.target == "cpu" else f"stand-ins on {row.place}"
+        return f"{where}, {when}, {time}"
+    if row.look is Look.REPLACED:
+        return f"replaced on {row.place}, {when}: the command did not run"
+    if row.look is Look.FAILED:
+        return f"failed on {row.place}, {when}, {time}"
+    return f"ran on {row.place}, nothing stood in, {when}, {time}"
+
+
+def _failure(record: StepRecord) -> str:
+    return f"failed, exit status {record.exit_code}" if record.exit_code else "failed"
+
+
+def _changed(stale: Sequence[str]) -> str:
+    """Up to two changes, and how many more."""
+    more = f" and {len(stale) - 2} more" if len(stale) > 2 else ""
+    return f"stale: {', '.join(stale[:2])}{more} changed since"

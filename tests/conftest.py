@@ -1,0 +1,37 @@
+"""What the tests share: a tree of pages and snippets in a temporary folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+Tree = Callable[..., Path]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Write files, named by their path below the root, and return the root.
+
+    A page given as a list of snippet names becomes one with a fence for each.
+    """
+
+    def write(files: Mapping[str, str | bytes | list[str]]) -> Path:
+        for folder in ("docs", "snippets"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        for name, content in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = page_of(content) if isinstance(content, list) else content
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return tmp_path
+
+    return write
+
+
+def page_of(snippets: list[str]) -> str:
+    """A page that shows these snippets in order."""
+    languages = {".sh": "bash", ".py": "python"}
+    fences = [f'```{languages[Path(name).suffix]}\n--8<-- "{name}"\n```\n' for name in snippets]
+    return "\n".join(["# A page\n", *fences])

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gb10docs.expect import check
+from gb10docs.header import Expect
+
+USAGE = "finish_reason: stop\nusage: prompt_tokens=20 completion_tokens=5\n"
+
+
+def told(table: dict[str, Any], stdout: str, body: str = "", *, real: bool = False) -> str:
+    """What is wrong, empty if every check holds."""
+    checks = check(Expect.model_validate(table), stdout, body, real=real)
+    assert checks
+    assert all(bool(one.message) != one.held for one in checks)
+    return "; ".join(f"{one.name}: {one.message}" for one in checks if not one.held)
+
+
+def test_contains() -> None:
+    assert told({"contains": ["a", "b"]}, "ab\n") == ""
+    assert told({"contains": ["a", "c"]}, "ab\n") == "contains 'c': standard output begins 'ab'"
+    assert told({"contains": ["a"]}, " \n") == "contains 'a': standard output is empty"
+
+
+def test_matches_reads_line_by_line() -> None:
+    assert told({"matches": [r"^b\d$"]}, "a\nb1\nc\n") == ""
+    assert "matches" in told({"matches": [r"^b\d$"]}, "ab1\n")
+
+
+def test_json() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    assert told({"json": schema}, '{"a": 1}\n') == ""
+    assert told({"json": schema}, '{"a": "x"}') == "json: $.a: 'x' is not of type 'integer'"
+    assert "is no JSON" in told({"json": schema}, "a: 1")
+    assert "is no JSON" in told({"json": schema}, "")
+    assert "nested too deeply" in told({"json": schema}, "[" * 100_000)
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "https://example.org/none"}, {"$ref": "#/none"}])
+def test_a_schema_that_cannot_be_followed_is_a_broken_check(schema: dict[str, Any]) -> None:
+    with warnings.catch_warnings(action="error"):
+        assert "json: the schema cannot be followed" in told({"json": schema}, '"x"')
+
+
+def test_real_counts_only_without_stand_ins() -> None:
+    table = {"contains": ["a"], "real": {"contains": ["204"]}}
+    assert told(table, "a") == ""
+    assert "204" in told(table, "a", real=True)
+    assert told(table, "a 204", real=True) == ""
+
+
+def test_nothing_expected_is_nothing_checked() -> None:
+    assert check(Expect(), "", "", real=True) == []
+
+
+@pytest.mark.parametrize(
+    ("stdout", "says"),
+    [
+        (f"Text.\n{USAGE}", ""),
+        (f"--- temperature=0\nOne.\n{USAGE}--- temperature=1\nTwo.\n{USAGE}\n", ""),
+        (f"<think>\n\n</think>\nText.\n{USAGE}", ""),
+        (f"Text.\n{USAGE.replace('stop', 'length')}", ""),
+        (USAGE, "answer 1: the text is empty"),
+        (f" \n{USAGE}", "answer 1: the text is empty"),
+        (f"One.\n{USAGE}--- t=1\n{USAGE}", "answer 2: the text is empty"),
+        (
+            f"Text.\n{USAGE.replace('stop', 'null')}",
+            "answer 1: finish_reason is 'null', not one of length, stop",
+        ),
+        (f"<think>hm\n{USAGE}", "answer 1: a think block is cut off"),
+        (f"Text.\n{USAGE.replace('=5', '=0')}", "answer 1: usage counts no tokens"),
+        (f"Text.\n{USAGE.replace('=20', '=0')}", "answer 1: usage counts no tokens"),
+        (
+            f"Text.\n{USAGE.replace('=5', '=101')}",
+            "answer 1: 101 completion tokens, more than max_tokens = 100",
+        ),
+        (f"Text.\n{USAGE}more\n", "after answer 1 comes text without its finish reason and usage: 'more'"),
+        ("Text.\n", "no 'finish_reason:' and 'usage:' lines; standard output begins 'Text.'"),
+        ("Text.\nfinish_reason: stop\n", "no 'finish_reason:'"),
+        ("", "standard output is empty"),
+    ],
+)
+def test_chat(stdout: str, says: str) -> None:
+    message = told({"chat": True}, stdout, '{"max_tokens": 100}')
+    assert says in message if says else message == ""
+
+
+@pytest.mark.parametrize(
+    "body", ['"max_tokens": 50, "max_tokens": 100', "max_tokens=100", "max_tokens: 100", "'max_tokens' : 100"]
+)
+def test_the_largest_limit_counts_however_it_is_written(body: str) -> None:
+    assert told({"chat": True}, f"Text.\n{USAGE.replace('=5', '=100')}", body) == ""
+    assert "more than max_tokens = 100" in told({"chat": True}, f"T.\n{USAGE.replace('=5', '=101')}", body)
+
+
+@given(st.text(), st.text())
+def test_no_output_crashes_a_check(stdout: str, body: str) -> None:
+    table = {"contains": ["x"], "matches": ["x"], "json": {"type": "string"}, "chat": True}
+    check(Expect.model_validate(table), stdout, body, real=True)

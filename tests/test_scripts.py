@@ -1,0 +1,217 @@
+"""Python steps: each as `python script.py` would run it, forked from a warm interpreter or started anew."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from driving import Python, outcomes, run
+
+from gb10docs.results import StepResult
+from gb10docs.scripts import Scripts
+from gb10docs.streams import Pump
+
+COLD = "export PYTHONSTEPS=started-anew\n"
+"""A variable whose name begins with PYTHON keeps the warm interpreter out of it."""
+
+SCRIPTS = {
+    "prints": "print('out')\nimport sys\nprint('err', file=sys.stderr)\n",
+    "binary": "import os\nos.write(1, bytes([0, 255, 10, 65]))\n",
+    "no newline": "import sys\nsys.stdout.write('end')\n",
+    "exit code": "import sys\nsys.exit(7)\n",
+    "exit negative": "raise SystemExit(-3)\n",
+    "exit text": "print('a')\nraise SystemExit('no such thing')\n",
+    "exit tuple": "raise SystemExit(('a', 1))\n",
+    "exit none": "raise SystemExit\n",
+    "exit true": "raise SystemExit(True)\n",
+    "exception": "def f(x):\n    return 1 / x\n\nf(0)\n",
+    "chained": "try:\n    {}['key']\nexcept KeyError as error:\n    raise ValueError('bad') from error\n",
+    "context": "try:\n    {}['key']\nexcept KeyError:\n    raise ValueError('bad')\n",
+    "group": "raise ExceptionGroup('many', [ValueError(1), KeyError('k')])\n",
+    "recursion": "def f(): f()\ntry:\n    f()\nexcept RecursionError:\n    print('deep')\n",
+    "syntax": "print('never')\nif True\n    pass\n",
+    "bad indent": "if True:\n        a = 1\n    b = 2\n",
+    "null byte": "x = '\\x00'\nprint(repr(x))\n",
+    "syntax warning": "x = 1\nprint(x is 1)\n",
+    "runtime warning": "import warnings\nwarnings.warn('careful')\n",
+    "keyboard interrupt": "raise KeyboardInterrupt\n",
+    "threads": "import threading, time\n\ndef work():\n    time.sleep(0.05)\n    print('thread')\n\n"
+    "threading.Thread(target=work).start()\nprint('main')\n",
+    "daemon thread": "import threading\ngo = threading.Event()\nthreading.Thread(target=go.wait, daemon=True).start()\n",
+    "thread exception": "import threading\nthread = threading.Thread(target=lambda: 1 / 0, name='T')\nthread.start()\nthread.join()\n",
+    "pool": "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2)\nprint(list(pool.map(abs, [-1, -2])))\n",
+    "atexit": "import atexit\natexit.register(print, 'first registered')\natexit.register(print, 'last registered')\n",
+    "atexit fails": "import atexit\natexit.register(lambda: 1 / 0)\nprint('x')\n",
+    "_exit": "import os\nprint('lost')\nos._exit(5)\n",
+    "killed": "import os, signal\nprint('lost')\nos.kill(os.getpid(), signal.SIGKILL)\n",
+    "terminated": "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n",
+    "closed stdout": "import sys\nprint('kept')\nsys.stdout.close()\n",
+    "closed descriptor": "import os\nprint('lost')\nos.close(1)\n",
+    "no stdout": "import sys\nsys.stdout = None\nprint('nothing')\n",
+    "replaced stdout": "import io, sys\nsys.stdout = io.StringIO()\nprint('nowhere')\n",
+    "main guard": "def main():\n    print(__name__, __doc__, __package__, __spec__)\n\nif __name__ == '__main__':\n    main()\n",
+    "docstring": "'''Says this.'''\nprint(__doc__)\n",
+    "arguments": "import os, sys\nprint(sys.argv[1:], os.path.basename(sys.argv[0]), sys.argv[0] == __file__)\n",
+    "path": "import os, sys\nprint(sys.path[0] == os.path.dirname(__file__), len(sys.path))\n",
+    "stdin": "import sys\nprint(repr(sys.stdin.read()), repr(sys.stdin.encoding), sys.stdin.isatty())\n",
+    "input": "input('name? ')\n",
+    "streams": "import sys\nfor s in (sys.stdin, sys.stdout, sys.stderr, sys.__stdout__):\n"
+    "    print(s.name, s.mode, s.encoding, s.errors, s.line_buffering, s.write_through, s.fileno())\n"
+    "print(sys.stdout is sys.__stdout__)\n",
+    "annotations": "def f(x: int) -> str: ...\nprint(f.__annotations__)\n",
+    "flags": "import sys\nprint(sys.flags, sys.executable, sys.prefix, len(sys.orig_argv))\n",
+    "globals": "print(sorted(globals()))\n",
+    "pickle": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))) is A)\n",
+    "source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))\n",
+    "unclosed file": "f = open('written', 'w')\nf.write('text')\n",
+    "unclosed file and functions": "f = open('written', 'w')\nf.write('text')\ndef later(): return f\n",
+    "busy daemon thread": "import threading\nn = 0\ndef work():\n    global n\n    while True:\n        n = n + 1\n"
+    "threading.Thread(target=work, daemon=True).start()\nprint('end')\n",
+    "destructor": "class A:\n    def __del__(self):\n        print('gone')\na = A()\n",
+    "weak finalizer": "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')\n",
+    "temporary folder": "import tempfile\nd = tempfile.TemporaryDirectory()\nprint('made')\n",
+    "excepthook": "import sys\nsys.excepthook = lambda *a: print('hooked', a[0].__name__)\n1 / 0\n",
+    "broken excepthook": "import sys\ndef hook(*a):\n    raise TypeError('hook')\nsys.excepthook = hook\nprint('kept')\n1 / 0\n",
+    "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    print('async')\nasyncio.run(f())\n",
+    "subprocess": "import subprocess\nsubprocess.run(['echo', 'child'])\n",
+    "umask and directory": "import os\nprint(oct(os.umask(0)), os.getcwd() == os.environ['PWD'])\n",
+    "random": "import random\nprint(0 <= random.random() < 1)\n",
+    "logging": "import logging\nlogging.warning('careful')\n",
+    "dont write": "import sys\nprint(sys.dont_write_bytecode)\n",
+    "signals": "import signal\nprint(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPIPE))\n",
+    "multiprocessing": "import multiprocessing as m\n\ndef square(x):\n    return x * x\n\nif __name__ == '__main__':\n"
+    "    for way in ('fork', 'spawn'):\n        with m.get_context(way).Pool(2) as pool:\n"
+    "            print(way, pool.map(square, [2, 3]))\n",
+}
+
+
+def compared(step: StepResult) -> tuple[object, ...]:
+    """What must be the same of two runs of a script."""
+    return step.outcome, step.exit_code, step.stdout, re.sub("0x[0-9a-f]+", "0x", step.stderr), step.reason
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_forked_script_does_what_a_started_one_does(tmp_path: Path, name: str) -> None:
+    """The same script, forked and started anew, with the same streams, exit code and files."""
+    found = []
+    for way, first in (("forked", "true\n"), ("started", COLD)):
+        root = tmp_path / way
+        root.mkdir()
+        _, step = run(root, first, Python(SCRIPTS[name]))
+        found.append((*compared(step), (root / "written").read_text() if (root / "written").exists() else ""))
+    assert found[0] == found[1]
+
+
+def test_traceback_is_of_the_script_alone(tmp_path: Path) -> None:
+    (step,) = run(tmp_path, Python(SCRIPTS["exception"]))
+    assert step.stderr == (
+        'Traceback (most recent call last):\n  File "snippets/s1.py", line 4, in <module>\n    f(0)\n'
+        '  File "snippets/s1.py", line 2, in f\n    return 1 / x\n           ~~^~~\n'
+        "ZeroDivisionError: division by zero\n"
+    )
+    assert step.reason == "snippets/s1.py: exited with status 1"
+
+
+def test_each_script_is_fresh(tmp_path: Path) -> None:
+    """Neither modules, nor variables, directory, environment, nor hooks pass from script to script."""
+    steps = run(
+        tmp_path,
+        Python("import os, sys, builtins\nx = 1\nbuiltins.x = 2\nsys.modules['fake'] = sys\nos.environ['A'] = 'b'\nos.chdir('/')\n"),
+        Python("import os, sys\nprint('x' in globals(), 'fake' in sys.modules, 'A' in os.environ, os.getcwd())\nx\n"),
+    )
+    assert steps[1].stdout == "False False False .\n" and "NameError" in steps[1].stderr
+
+
+def test_forks_are_of_one_parent_and_others_are_not(tmp_path: Path) -> None:
+    """The fast way is taken where it can be, and only there."""
+    script = Python("import os\nprint(open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[1].rpartition('/')[2])\n")
+    steps = run(tmp_path, script, script, "export PYTHONSTEPS=1\n", script, "unset PYTHONSTEPS\n", script)
+    found = [step.stdout.strip() for step in steps if step.language == "python"]
+    assert found[:2] == ["forkserver.py"] * 2 and found[2] != "forkserver.py" and found[3] == "forkserver.py"
+
+
+def test_variables_that_a_starting_interpreter_reads_are_heeded(tmp_path: Path) -> None:
+    script = Python("import sys\nprint(sys.flags.optimize, sys.stdout.encoding, sys.path[1] == '/extra')\n")
+    steps = run(tmp_path, "export PYTHONOPTIMIZE=2 PYTHONIOENCODING=latin-1 PYTHONPATH=/extra\n", script)
+    assert steps[1].stdout == "2 iso8859-1 True\n"
+
+
+def test_package_installed_by_an_earlier_step_is_seen(tmp_path: Path) -> None:
+    """The warm interpreter of an activated environment looks again once something is installed."""
+    steps = run(
+        tmp_path,
+        f"{sys.executable} -m venv --without-pip env\n. env/bin/activate\n",
+        Python("import sys, os\nprint(os.path.relpath(sys.prefix))\nimport lately\n"),
+        "site=$(python -c 'import site; print(site.getsitepackages()[0])')\necho 'x = 42' >$site/lately.py\n",
+        Python("import lately\nprint(lately.x)\n"),
+    )
+    assert steps[1].stdout == "env\n" and "No module named 'lately'" in steps[1].stderr
+    assert outcomes(steps)[2:] == ["passed", "passed"] and steps[3].stdout == "42\n"
+
+
+def test_another_interpreter_is_started_anew(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "python"
+    fake.write_text('#!/bin/sh\necho "another python runs $(basename $1)"\n')
+    fake.chmod(0o755)
+    steps = run(tmp_path, f"PATH={tmp_path}/bin:$PATH\n", Python("print(1)\n"))
+    assert steps[1].stdout == "another python runs s2.py\n"
+
+
+def test_python_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
+    steps = run(
+        tmp_path,
+        "PATH=/nowhere\n",
+        Python("print(1)\n"),
+        f"PATH={tmp_path}:/usr/bin:/bin; echo broken >python; chmod +x python\n",
+        Python("print(2)\n"),
+    )
+    assert outcomes(steps) == ["passed", "failed", "passed", "failed"]
+    assert "the session has no `python`" in steps[1].reason
+    assert "cannot be started: Exec format error" in steps[3].reason
+
+
+def test_script_times_out_and_the_next_one_runs(tmp_path: Path) -> None:
+    """Forked or started anew; the first ladder rung, SIGINT, is enough for a script that does not catch it."""
+    table = "# /// script\n# [tool.gb10docs]\n# timeout = \"0.3s\"\n# ///\n"
+    hang = Python(table + "import threading\nprint('begun', flush=True)\nthreading.Event().wait()\n")
+    steps = run(tmp_path, hang, Python("print('next')\n"), COLD, hang, Python("print('next')\n"))
+    assert outcomes(steps) == ["failed", "passed", "passed", "failed", "passed"]
+    for step in (steps[0], steps[3]):
+        assert "not done after its timeout of 0.3 s, so it was stopped" in step.reason
+        assert step.stdout == "begun\n" and step.stderr.endswith("KeyboardInterrupt\n") and step.exit_code is None
+
+
+def test_warm_interpreter_that_is_killed_fails_one_step_only(tmp_path: Path) -> None:
+    steps = run(tmp_path, Python("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"), Python("print('ok')\n"))
+    assert steps[0].outcome == "failed" and steps[1].stdout == "ok\n"
+
+
+def test_preloaded_only_if_declared(tmp_path: Path) -> None:
+    script = "import sys\nprint('openai' in sys.modules)\n"
+    declared = '# /// script\n# dependencies = ["openai>=1"]\n# ///\n'
+    assert run(tmp_path / "without", Python(script))[0].stdout == "False\n"
+    assert run(tmp_path / "with", Python(declared + script))[0].stdout == "True\n"
+
+
+def test_what_starts_threads_or_keeps_state_is_never_preloaded() -> None:
+    scripts = Scripts(Pump(), {}, ["numpy", "torch==2.9", "openai[aiohttp]>=1", "openai"])
+    assert scripts._preload == ["openai"]
+
+
+def test_plain_python_agrees(tmp_path: Path) -> None:
+    """The comparisons above are with our own `started` way; this one is with Python itself."""
+    for name in ("exception", "chained", "syntax", "exit text", "flags", "streams", "broken excepthook"):
+        script = tmp_path / "snippets" / "s1.py"
+        (step,) = run(tmp_path, Python(SCRIPTS[name]))
+        plain = subprocess.run(
+            [str(Path(sys.executable).parent / "python"), str(script)],
+            cwd=tmp_path, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )
+        assert (step.stdout, step.stderr.replace("snippets/s1.py", str(script)), step.exit_code) == (
+            plain.stdout, plain.stderr, plain.returncode
+        )
