@@ -23,13 +23,25 @@ def look(service: Service) -> list[Container]:
 
 def log_tail(service: Service, lines: int = 20) -> str:
     """The last lines that the service's containers logged."""
-    return "\n".join(container.logs(tail=lines).decode(errors="replace") for container in _containers(service))
+    return "\n".join(
+        container.logs(tail=lines).decode(errors="replace") for container in _containers(service)
+    )
 
 
 def down(file: Path) -> None:
-    """`docker compose down` for every profile of a Compose file; where that is cut short, at once and for good."""
+    """`docker compose down` for every profile of a Compose file; if that is cut short, again at once."""
     for grace in (_GRACE, 0):
-        command = ["docker", "compose", "--file", str(file), "--profile", "*", "down", "--timeout", str(grace)]
+        command = [
+            "docker",
+            "compose",
+            "--file",
+            str(file),
+            "--profile",
+            "*",
+            "down",
+            "--timeout",
+            str(grace),
+        ]
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             done = subprocess.run(
                 command,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
 
@@ -11,15 +11,16 @@ from pydantic import BaseModel, ValidationError
 
 from gb10docs.evidence import BadLedgerError, Ledger, Run, StepRecord, read
 from gb10docs.reports.verdict import printable
+from gb10docs.results import StandIn
 
 _ENVIRONMENT = (
-    "hardware", "os", "arch", "cores", "memory_bytes", "gpu", "driver", "python", "engines", "models", "gb10docs",
-    "docs_commit", "recorded_by",
+    "hardware", "os", "arch", "cores", "memory_bytes", "gpu", "driver", "python", "engines", "models",
+    "gb10docs", "docs_commit", "recorded_by",
 )  # fmt: skip
 
 
 def diff(before: str, after: str, root: Path) -> str:
-    """`gb10docs evidence diff A B`: each a ledger's path, or as git names an older one, `HEAD~1:docs/evidence/…`.
+    """`gb10docs evidence diff A B`: each a ledger's path, or git's name for one, `HEAD~1:docs/…`.
 
     Raises:
         BadLedgerError: One is no ledger, or there is none.
@@ -40,9 +41,8 @@ def _ledger(name: str, root: Path) -> Ledger:
             return ledger
     if ":" not in name:
         raise BadLedgerError(f"{name}: no such ledger: name a file, or as git does, HEAD~1:docs/evidence/…")
-    shown = subprocess.run(
-        ["git", "-C", str(root), "show", "--end-of-options", name], capture_output=True, timeout=30, check=False
-    )
+    command = ["git", "-C", str(root), "show", "--end-of-options", name]
+    shown = subprocess.run(command, capture_output=True, timeout=30, check=False)
     if shown.returncode:
         raise BadLedgerError(f"{name}: {shown.stderr.decode(errors='replace').strip()}")
     try:
@@ -53,8 +53,8 @@ def _ledger(name: str, root: Path) -> Ledger:
 
 def _headings(before: str, a: Ledger, after: str, b: Ledger) -> Iterator[str]:
     for mark, name, ledger in (("---", before, a), ("+++", after, b)):
-        runs = ", ".join(run.started.isoformat(timespec="seconds") for run in ledger.runs.values()) or "no run"
-        yield f"{mark} {name} ({printable(ledger.page)} on {printable(ledger.target)}; {runs})"
+        days = ", ".join(run.started.isoformat(timespec="minutes") for run in ledger.runs.values())
+        yield f"{mark} {name} ({printable(ledger.page)} on {printable(ledger.target)}; {days or 'no run'})"
 
 
 def _environments(a: Ledger, b: Ledger) -> list[str]:
@@ -79,7 +79,7 @@ def _step(step_id: str, a: StepRecord | None, b: StepRecord | None) -> list[str]
         return ["", f"{step_id}: {'recorded only in the second' if b else 'recorded only in the first'}"]
     changes = [
         *_change("outcome", _outcome(a), _outcome(b)),
-        *_change("stand-ins", _words(a.stand_ins), _words(b.stand_ins)),
+        *_change("stand-ins", _names(a.stand_ins), _names(b.stand_ins)),
         *_change("containers", _words(a.containers), _words(b.containers)),
         *_change("checks", _checks(a), _checks(b)),
         *_inputs(a, b),
@@ -115,7 +115,12 @@ def _outcome(record: StepRecord) -> str:
 
 
 def _checks(record: StepRecord) -> str:
-    return printable(", ".join(f"{one.name} {'held' if one.held else 'did not hold'}" for one in record.checks))
+    words = (f"{one.name} {'held' if one.held else 'did not hold'}" for one in record.checks)
+    return printable(", ".join(words))
+
+
+def _names(stand_ins: list[StandIn]) -> str:
+    return printable(", ".join(map(str, stand_ins)))
 
 
 def _words(value: object) -> str:
@@ -127,5 +132,5 @@ def _words(value: object) -> str:
     return printable(str(value))
 
 
-def _lines(text: str) -> Iterable[str]:
+def _lines(text: str) -> list[str]:
     return [printable(line) for line in text.splitlines()]

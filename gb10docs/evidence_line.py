@@ -27,13 +27,14 @@ def line(step: Step, rows: Sequence[Row], link: Link, repo_url: str = "") -> str
     """The evidence of a step, best first."""
     runs = "".join(_run(row, step.name, link, repo_url) for row in rows)
     snippet = _anchor(link(f"snippets/{step.snippet.name}"), "This snippet as a file")
-    body = f"{_table(rows)}{runs}<p class=\"gb-evidence-links\">{snippet}</p>"
+    body = f'{_table(rows)}{runs}<p class="gb-evidence-links">{snippet}</p>'
     return _details(say(rows), body, f"evidence of step {step.name}")
 
 
 def unknown(snippet: str) -> str:
     """What stands under a snippet where nobody can tell which page it is on."""
-    return f'<p class="gb-evidence" data-look="never" data-search-exclude>No evidence known for {_text(snippet)}</p>'
+    text = f"No evidence known for {_text(snippet)}"
+    return f'<p class="gb-evidence" data-look="never" data-search-exclude="">{text}</p>'
 
 
 def _details(saying: Saying, body: str, label: str) -> str:
@@ -47,11 +48,11 @@ def _details(saying: Saying, body: str, label: str) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    missing = [name for name in TARGETS if name not in {row.ledger.target for row in rows}]
-    order = [*TARGETS]
-    cells = [(order.index(row.ledger.target) if row.ledger.target in order else 9, _cells(row)) for row in rows]
-    cells += [(order.index(name), _never(name)) for name in missing]
-    lines = "".join(text for _, text in sorted(cells, key=lambda one: one[0]))
+    targets = dict.fromkeys([*TARGETS, *(row.ledger.target for row in rows)])
+    lines = "".join(
+        "".join(_cells(row) for row in rows if row.ledger.target == target) or _never(target)
+        for target in targets
+    )
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("Target", "Outcome", "When (UTC)", "Took"))
     return (
         '<table class="gb-evidence-targets"><caption>The last recorded run on each target</caption>'
@@ -60,28 +61,29 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> str:
-    target = TARGETS.get(row.ledger.target, row.ledger.target)
     flavour = f" ({row.ledger.flavour})" if row.ledger.flavour else ""
     stale = f"; stale: {', '.join(row.stale)} changed since" if row.stale else ""
     when = f'<time datetime="{row.record.started.isoformat()}">{date(row.record.started)}</time>'
     attributes = f' data-look="{row.look.value}"' + (' data-stale=""' if row.stale else "")
     return (
-        f'<tr{attributes}><th scope="row">{_text(target + flavour)}</th><td>{_text(outcome(row) + stale, 900)}</td>'
-        f"<td>{when}</td><td>{lasted(row)}</td></tr>"
+        f'<tr{attributes}><th scope="row">{_text(row.machine + flavour)}</th>'
+        f"<td>{_text(outcome(row) + stale, 900)}</td><td>{when}</td><td>{lasted(row)}</td></tr>"
     )
 
 
 def _never(target: str) -> str:
-    return f'<tr data-look="{Look.NEVER.value}"><th scope="row">{TARGETS[target]}</th><td colspan="3">not run yet</td></tr>'
+    cells = f'<th scope="row">{TARGETS[target]}</th><td colspan="3">not run yet</td>'
+    return f'<tr data-look="{Look.NEVER.value}">{cells}</tr>'
 
 
 def _run(row: Row, step: str, link: Link, repo_url: str) -> str:
     """What one record holds: why, output, checks, environment and the ledger itself."""
-    title = f"{TARGETS.get(row.ledger.target, row.ledger.target)}, {date(row.record.started)}"
+    title = f"{row.machine}, {date(row.record.started)}"
     reason = f"<p>{_text(row.record.reason)}</p>" if row.record.reason else ""
     ledger = _anchor(link(row.file), f"Ledger {row.name}.json")
     return (
-        f'<div class="gb-evidence-run" data-look="{row.look.value}"><p class="gb-evidence-title">{_text(title)}</p>'
+        f'<div class="gb-evidence-run" data-look="{row.look.value}">'
+        f'<p class="gb-evidence-title">{_text(title)}</p>'
         f"{reason}{_output(row, step, title)}{_checks(row)}{_facts(row, repo_url)}"
         f'<p class="gb-evidence-links">{ledger}</p></div>'
     )
@@ -120,7 +122,7 @@ def _checks(row: Row) -> str:
         return ""
     items = "".join(
         f"<li>{_text(check.name)}: {'held' if check.held else 'did not hold'}"
-        f"{_text(f' ({check.message})') if check.message else ''}</li>"
+        f"{f' ({_text(check.message)})' if check.message else ''}</li>"
         for check in row.record.checks
     )
     return f'<ul class="gb-evidence-checks" aria-label="Checks">{items}</ul>'
@@ -128,7 +130,8 @@ def _checks(row: Row) -> str:
 
 def _facts(row: Row, repo_url: str) -> str:
     facts = list(_environment(row.run, repo_url)) if row.run else []
-    facts += [("Container", _text(f"{one.service}: {one.image} {one.digest}, {one.state}")) for one in row.record.containers]
+    containers = (f"{one.service}: {one.image} {one.digest}, {one.state}" for one in row.record.containers)
+    facts.append(("Containers", _each(containers)))
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
     return f'<dl class="gb-evidence-facts">{items}</dl>' if items else ""
 

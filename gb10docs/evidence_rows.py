@@ -1,4 +1,4 @@
-"""What the ledgers say of a page's steps today: a row for each step and target, and the best of them in words.
+"""What the ledgers say of a page's steps today: rows by step and target, and the best of them in words.
 
 Only a pass on a GB10 with nothing standing in, of a tree that has not changed since, is `REAL` and not stale;
 nothing else may be drawn green.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gb10docs.evidence import (
     CONTRACT,
@@ -80,12 +80,11 @@ class Row:
         return self.ledger.runs.get(self.record.run)
 
     @property
-    def place(self) -> str:
-        """The machine, as in `on a GB10`: `a GB10`, `an NVIDIA H200`, `a CPU`."""
+    def machine(self) -> str:
+        """What a reader calls it: `GB10`, `NVIDIA H200`, `CPU`."""
         target = self.ledger.target
-        if target == "nvidia":
-            return self.run.gpu if self.run and self.run.gpu else TARGETS[target]
-        return f"a {TARGETS.get(target, target)}"
+        gpu = self.run.gpu if self.run and target == "nvidia" else ""
+        return gpu or TARGETS.get(target, target)
 
     @property
     def name(self) -> str:
@@ -132,7 +131,7 @@ def say(rows: Sequence[Row]) -> Saying:
     record, when = best.record, date(best.record.started)
     if _on_gb10(best):
         passed = best.look is Look.REAL
-        end = "passed" if passed else _failure(record)
+        end = "passed" if passed else _failure(record).removeprefix("failed, ")
         verb = "Ran" if passed else "Failed"
         text = f"{verb} on GB10 · {when} · {lasted(best)} · {end}"
         return Saying(best.look, text, best.stale)
@@ -157,6 +156,11 @@ def date(moment: datetime) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def place_of(target: str) -> int:
+    """Where a target comes among others: the real thing first, those nobody knows last."""
+    return list(TARGETS).index(target) if target in TARGETS else len(TARGETS)
+
+
 def lasted(row: Row) -> str:
     """How long the step took."""
     return took(row.record.duration_s) if row.record.duration_s >= 0.01 else "under 0.01 s"
@@ -165,20 +169,31 @@ def lasted(row: Row) -> str:
 def _ledgers(page: Page, root: Path) -> Iterator[tuple[str, Ledger]]:
     folder = ledger_path(root, page.relative, "any").parent
     found = [(path, ledger) for path in sorted(folder.glob("*.json")) if (ledger := read(path))]
-    order = list(TARGETS)
-    for path, ledger in sorted(found, key=lambda one: order.index(one[1].target) if one[1].target in order else 9):
-        where = f"docs/evidence, page {ledger.page}, target {ledger.target}, flavour '{ledger.flavour}'"
-        if ledger.page != page.relative or path != ledger_path(root, ledger.page, ledger.target, ledger.flavour):
-            raise BadLedgerError(f"{path}: not the place of this ledger ({where}): move or delete it")
+    for path, ledger in sorted(found, key=lambda one: place_of(one[1].target)):
+        if path != ledger_path(root, page.relative, ledger.target, ledger.flavour):
+            raise BadLedgerError(f"{path}: holds what ran on '{ledger.target}': name it {ledger.target}.json")
+        if ledger.page != page.relative:
+            raise BadLedgerError(
+                f"{path}: speaks of {ledger.page}, not of {page.relative}: move or delete it"
+            )
         yield path.relative_to(root / "docs").as_posix(), ledger
 
 
 def _comparison(root: Path) -> Callable[[str, str], bool]:
-    """Whether an input is no longer what it was; each is looked at once, since steps share most of theirs."""
+    """Whether an input is no longer what it was; one that names nothing in the tree is not.
+
+    Each is looked at once, since steps share most of theirs.
+    """
 
     @cache
     def changed(name: str, was: str) -> bool:
-        return bool(is_stale(StepRecord.model_construct(inputs={name: was}), root))
+        path = PurePosixPath(name.partition("#")[0])
+        if not path.parts or path.is_absolute() or ".." in path.parts:
+            return True
+        try:
+            return bool(is_stale(StepRecord.model_construct(inputs={name: was}), root))
+        except (OSError, ValueError):
+            return True
 
     return changed
 
@@ -214,19 +229,25 @@ def _on_gb10(row: Row) -> bool:
 
 
 def _elsewhere(row: Row, when: str) -> str:
-    time = lasted(row)
+    machine = row.machine if row.ledger.target == "nvidia" else f"a {row.machine}"
     if row.look is Look.STAND_IN:
-        where = "CPU stand-in" if row.ledger.target == "cpu" else f"stand-ins on {row.place}"
-        return f"{where}, {when}, {time}"
+        where = "CPU stand-in" if row.ledger.target == "cpu" else f"stand-ins on {machine}"
+        return f"{where}, {when}, {lasted(row)}"
     if row.look is Look.REPLACED:
-        return f"replaced on {row.place}, {when}: the command did not run"
+        return f"replaced on {machine}, {when}: the command did not run"
     if row.look is Look.FAILED:
-        return f"failed on {row.place}, {when}, {time}"
-    return f"ran on {row.place}, nothing stood in, {when}, {time}"
+        return f"failed on {machine}, {when}, {lasted(row)}"
+    return f"ran on {machine}, nothing stood in, {when}, {lasted(row)}"
 
 
 def _failure(record: StepRecord) -> str:
-    return f"failed, exit status {record.exit_code}" if record.exit_code else "failed"
+    if record.exit_code:
+        return f"failed, exit status {record.exit_code}"
+    return (
+        "failed, a check did not hold"
+        if any(not check.held for check in record.checks)
+        else "failed, cut off"
+    )
 
 
 def _changed(stale: Sequence[str]) -> str:

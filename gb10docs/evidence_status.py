@@ -1,14 +1,15 @@
-"""How much evidence there is: lessons by targets, with counts, dates and what is stale; for terminal and site."""
+"""How much evidence there is: lessons by targets, counts, dates, what is stale; for terminal and site."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gb10docs.evidence_rows import TARGETS, Look, Row, date, rows_of
+from gb10docs.evidence_rows import TARGETS, Look, Row, date, place_of, rows_of
 from gb10docs.pages import Page
 from gb10docs.reports.verdict import printable
 from gb10docs.tree import lessons
@@ -74,11 +75,10 @@ def evidence_page(root: Path, at: str = "evidence/index.md") -> str:
         BadLedgerError: A ledger cannot be read.
     """
     pages = [(page, tallies(page, root)) for page in lessons(root)]
-    stale = [line for page, found in pages for line in _stale(page, found)]
+    stale = [line for _, found in pages for line in _stale(found)]
     parts = [
         "# Evidence",
-        "What has been run, where, when, and what came of it. The numbers come from the ledgers of this repository "
-        "when the site is built. A line below each command says the same of that command alone.",
+        _INTRODUCTION,
         _matrix(pages, at),
         "## Counts",
         _counts(pages, at),
@@ -100,13 +100,12 @@ def tallies(page: Page, root: Path) -> list[Tally]:
         Tally(rows[0][1].ledger.target, rows[0][1].name, file, len(page.steps), tuple(rows))
         for file, rows in found.items()
     ]
-    order = list(TARGETS)
-    return sorted(whole, key=lambda one: (order.index(one.target) if one.target in order else len(order), one.name))
+    return sorted(whole, key=lambda one: (place_of(one.target), one.name))
 
 
 def _status(page: Page, root: Path) -> Iterator[str]:
     found = tallies(page, root)
-    yield f"{page.name}  {printable(page.title)} ({len(page.steps)} steps)"
+    yield f"{page.name}  {printable(page.title)} ({len(page.steps)} step{'s' * (len(page.steps) != 1)})"
     width = max(len(name) for name in ["gb10", *(one.name for one in found)])
     if not any(one.target == "gb10" for one in found):
         yield f"  {'gb10':{width}}  not run yet"
@@ -116,7 +115,7 @@ def _status(page: Page, root: Path) -> Iterator[str]:
 
 
 def _summary(tally: Tally) -> str:
-    """What the records come to, as in `21 passed with stand-ins; 4 replaced, not run; 13 not run; 2 stale`."""
+    """What the records come to, as in `21 passed with stand-ins; 4 replaced, not run; 2 stale`."""
     looks = tally.looks
     parts = [f"{looks[look]} {word}" for look, word in _WORDS.items() if looks[look]]
     rest = tally.steps - len(tally.rows)
@@ -137,8 +136,8 @@ def _matrix(pages: list[tuple[Page, list[Tally]]], at: str) -> str:
 
 
 def _counts(pages: list[tuple[Page, list[Tally]]], at: str) -> str:
-    heads = ["Ledger", "Steps", *(word.capitalize() for word in _WORDS.values()), "No record", "Stale", "Recorded"]
-    heads[2] = "Passed on a GB10"
+    words = [word[0].upper() + word[1:] for word in _WORDS.values()]
+    heads = ["Ledger", "Steps", *words, "No record", "Stale", "Recorded"]
     rows = [heads, ["---", *["--:"] * (len(heads) - 2), "---"]]
     for page, found in pages:
         for one in found:
@@ -149,7 +148,7 @@ def _counts(pages: list[tuple[Page, list[Tally]]], at: str) -> str:
     return _table(rows) if len(rows) > 2 else "There is no ledger yet."
 
 
-def _stale(page: Page, found: list[Tally]) -> Iterator[str]:
+def _stale(found: list[Tally]) -> Iterator[str]:
     for one in found:
         for step_id, row in one.stale.items():
             yield f"- `{step_id}` on {_cell(one.name)}: {_cell(_why(row))}"
@@ -174,28 +173,32 @@ def _table(rows: list[list[str]]) -> str:
 def _cell(text: str) -> str:
     """Text that stays in its cell and is no Markdown."""
     plain = " ".join(printable(text).split())
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#|" else letter for letter in plain).replace("&", "&amp;")
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", plain).replace("&", "&amp;")
 
+
+_INTRODUCTION = """What has been run, where, when, and what came of it. The numbers come from the ledgers of
+this repository as the site is built. The line below each command says the same of that command alone."""
 
 _LEGEND = """## What the words mean
 
-- **Passed on a GB10**: the command ran on a GB10 and its checks held, with nothing standing in. Only this is green.
+- **Passed on a GB10**: the command ran on a GB10 and its checks held, nothing stood in. Only this is green.
 - **Passed, nothing stood in**: the same on another machine, for a command that needs nothing special.
-- **Passed with stand-ins**: the command ran and its checks held, but something answered in place of what the page
-  names: a small model, another engine, a local hub. It shows that the command works, not what a GB10 answers.
-- **Replaced, not run**: the command did not run. The runner supplied its effect, so that later commands could run.
+- **Passed with stand-ins**: the command ran and its checks held, but something answered in place of what the
+  page names: a small model, another engine, a local hub. The command works; what a GB10 answers is not known.
+- **Replaced, not run**: the command did not run. The runner supplied its effect, for later commands.
 - **Failed**: the command ran, and it or one of its checks failed.
-- **Stale**: what went into the run has changed since: the snippet, a Compose file, an image, a model's revision or
-  an expectation. The record stays until somebody runs the command again."""
+- **Stale**: what went into the run has changed since: the snippet, a Compose file, an image, a model's
+  revision or an expectation. The record stays until somebody runs the command again."""
 
 _CONTRIBUTE = """## Contribute a run
 
-You own a GB10? A run of yours turns "not run on a GB10 yet" into a fact. From the root of your clone, with the
-environment of lesson 1 active:
+You own a GB10? A run of yours turns "not run on a GB10 yet" into a fact. From the root of your clone, with
+gb10docs installed:
 
 1. `gb10docs doctor` says which steps can run on your machine, and what the others lack.
 2. `gb10docs run lesson-03 --record` runs the lesson top to bottom and writes
-   `docs/evidence/lessons/lesson-03/gb10.json`. Commands that change your machine are skipped unless you allow them.
-3. `git diff docs/evidence` shows all that you would publish. Secrets, your user name, home folder, host name and
-   addresses are masked as the ledger is written; look it over all the same. `--recorded-by NAME` says whom to credit.
+   `docs/evidence/lessons/lesson-03/gb10.json`. What would change your machine is skipped unless you allow it.
+3. `git diff docs/evidence` shows all that you would publish. Secrets, your user name, home folder, host and
+   addresses are masked as the ledger is written; look it over all the same. `--recorded-by NAME` says whom to
+   credit.
 4. Commit the ledger and open a pull request. A failure is welcome too: it is evidence."""

@@ -1,8 +1,8 @@
-"""A warm Python that forks once for each script. Standard library only: it runs under any interpreter's own site.
+"""A warm Python that forks once for each script; standard library only, since it runs under any site.
 
-Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request is one
-message, JSON with the script's path, working directory, umask and environment, with its standard output and error as
-descriptors; the answer is its exit status, in a line.
+Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request
+is one message: JSON with the script's path, working directory, umask and environment, and two descriptors, its
+standard output and error. The answer is its exit status, in a line.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def _compiled(script: str) -> types.CodeType | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return _compile(script)
-    except Exception:
+    except Exception:  # noqa: BLE001  whatever it is, the child meets it too
         return None
 
 
 def _compile(script: str) -> types.CodeType:
-    with open(script, "rb") as file:
+    with open(script, "rb") as file:  # noqa: PTH123  pathlib is not imported for scripts that do without
         return compile(file.read(), script, "exec", dont_inherit=True)
 
 
@@ -71,7 +71,7 @@ def _become(request: dict[str, Any], program: types.CodeType | None, descriptors
         os.umask(request["umask"])
         os.chdir(request["cwd"])
         code = _run(request["script"], program)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  nothing may return into the parent's code
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -89,7 +89,7 @@ def _run(script: str, program: types.CodeType | None) -> int:
     sys.argv = [script]
     sys.orig_argv = [sys.executable, script]
     if not sys.flags.safe_path:
-        sys.path.insert(0, os.path.dirname(script))
+        sys.path.insert(0, script.rpartition("/")[0])
     code = _execute(script, program)
     return _finish() or code
 
@@ -107,10 +107,12 @@ def _execute(script: str, program: types.CodeType | None) -> int:
 def _error_of(script: str, program: types.CodeType | None) -> BaseException | None:
     """Run the script as the main module; what it raised, if anything."""
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__dict__.update(__file__=script, __cached__=None, __annotations__={}, __builtins__=sys.modules["builtins"])
+    main.__dict__.update(
+        __file__=script, __cached__=None, __annotations__={}, __builtins__=sys.modules["builtins"]
+    )
     try:
-        exec(program or _compile(script), main.__dict__)
-    except BaseException as error:
+        exec(program or _compile(script), main.__dict__)  # noqa: S102  it is what we are for
+    except BaseException as error:  # noqa: BLE001  the caller looks at it
         return _of_script(error, script)
     return None
 
@@ -136,7 +138,7 @@ def _show(error: BaseException, script: str) -> None:
     broken = None
     try:
         sys.excepthook(type(error), error, error.__traceback__)
-    except BaseException as problem:
+    except BaseException as problem:  # noqa: BLE001  a hook may raise anything
         broken = _of_script(problem, script)
     if broken:
         _print("Error in sys.excepthook:")
@@ -151,7 +153,7 @@ def _print(text: object) -> None:
 
 
 def _finish() -> int:
-    """What an interpreter does at its end, short of tearing every module down: 0, or 120 where output was lost."""
+    """Do what an interpreter does at its end, short of clearing modules: 0, or 120 if output was lost."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     lost = _flush(sys.stdout)
@@ -167,7 +169,7 @@ def _flush(stream: Any) -> int:
     try:
         if stream is not None and not stream.closed:
             stream.flush()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  a script may put anything in its place
         _print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}")
         return 120
     return 0

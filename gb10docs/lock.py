@@ -144,7 +144,9 @@ def _open() -> int:
             os.fchmod(descriptor, 0o666)
         return descriptor
     except OSError as error:
-        raise BadLock(f"{path}: cannot be used as the lock of this machine: {error.strerror}: remove it") from error
+        raise BadLock(
+            f"{path}: cannot be used as the lock of this machine: {error.strerror}: remove it"
+        ) from error
 
 
 def _take(descriptor: int) -> bool:
@@ -165,7 +167,11 @@ def _read(descriptor: int) -> Holder | None:
 
 
 def _busy(holder: Holder | None) -> str:
-    who = f"process {holder.pid} of {holder.user}, running {holder.page} since {holder.started}" if holder else "another"
+    who = (
+        f"process {holder.pid} of {holder.user}, running {holder.page} since {holder.started}"
+        if holder
+        else "another"
+    )
     return f"one run at a time: {who} holds this machine; wait for it, or stop it (lock: {lock_path()})"
 
 

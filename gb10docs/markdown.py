@@ -1,6 +1,6 @@
 """The Python-Markdown extension of the site: shows each snippet that a page includes, and its evidence.
 
-It reads fences with the scanner that the runner uses, so what a reader sees is what runs. It needs no plugin and
+It reads fences with the scanner that the runner uses, so what a reader sees is what runs. It is no plugin and
 no hook, so it works wherever Python-Markdown does: which page is being converted it learns from MkDocs or
 Zensical, or from the option `page`.
 """
@@ -37,8 +37,11 @@ AFTER_INLINE = 15
 """Below what reads a paragraph's text as Markdown (20), above what checks anchors (5)."""
 
 
-class CannotShow(GB10DocsError):
+class LostOnThePageError(GB10DocsError):
     """A snippet or its evidence got lost on the way to the page."""
+
+
+_ADVICE = "keep the fence to plain Markdown: lists, tabs, admonitions and details"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Includes(Preprocessor):
         found = [(fence, included(fence)) for fence in fences(text, path) if fence.runs]
         self._extension.shown = _tokens(text, self._extension.read([name for _, name in found], here))
         shown = page_lines(text)
-        for (fence, name), token in reversed(list(zip(found, self._extension.shown, strict=True))):
+        for (fence, _), token in reversed(list(zip(found, self._extension.shown, strict=True))):
             opening = shown[fence.line - 1]
             indent = opening[: len(opening) - len(opening.lstrip(" "))]
             closing = fence.line + len(fence.body)
@@ -109,7 +112,7 @@ class Bodies(Preprocessor):
                 indent = text[: len(text) - len(text.lstrip(" "))]
                 expanded += [f"{indent}{one}" if one else "" for one in body.split("\n")]
         if left:
-            raise CannotShow("a snippet got lost on the page: leave preserve_tabs of pymdownx.superfences off")
+            raise LostOnThePageError("a snippet got lost: leave preserve_tabs of pymdownx.superfences off")
         return expanded
 
 
@@ -129,14 +132,16 @@ class Lines(Treeprocessor):
                 if shown:
                     self._join(parent, child, shown)
         if left:
-            raise CannotShow("a line of evidence got lost on the page: put blank lines around each fence")
+            raise LostOnThePageError(f"the evidence of {len(left)} snippets got lost: {_ADVICE}")
 
     def _join(self, parent: ElementTree.Element, token: ElementTree.Element, shown: Shown) -> None:
         at = list(parent).index(token)
         if at == 0:
-            raise CannotShow("a fence and its line of evidence got separated: put blank lines around the fence")
+            raise LostOnThePageError(f"a snippet and its evidence got separated: {_ADVICE}")
         fence = parent[at - 1]
-        step = ElementTree.Element("div", {"class": "gb-step"} | ({"id": shown.anchor} if shown.anchor else {}))
+        step = ElementTree.Element("div", {"class": "gb-step"})
+        if shown.anchor:
+            step.set("id", shown.anchor)
         token.text = self.md.htmlStash.store(shown.evidence)
         parent[at - 1] = step
         parent.remove(token)
@@ -193,15 +198,17 @@ def makeExtension(**options: Any) -> GB10Docs:  # noqa: N802 - Python-Markdown's
 
 
 def where(md: Markdown, page: str = "") -> Here:
-    """The page that is being converted: the one given, else what MkDocs or Zensical left in its processors."""
+    """The page that is being converted: the one given, else what MkDocs or Zensical keep in a processor."""
     if page:
         return Here(page, re.sub(r"(^|/)index$", r"\1", page.removesuffix(".md")) + "/")
     for processor in (*md.treeprocessors, *md.preprocessors):
-        mkdocs, zensical = getattr(processor, "file", None), getattr(processor, "page", None)
+        mkdocs: Any = getattr(processor, "file", None)
+        zensical: Any = getattr(processor, "page", None)
         if hasattr(mkdocs, "src_uri") and hasattr(mkdocs, "url"):
             return Here(mkdocs.src_uri, mkdocs.url)
         if hasattr(zensical, "path") and hasattr(zensical, "url"):
-            return Here(zensical.path, zensical.path)  # it moves relative addresses to the page's own by itself
+            # Zensical takes every relative address to be written from the source file, and moves it.
+            return Here(zensical.path, zensical.path)
     return Here()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 from pathlib import Path
 
@@ -31,14 +30,11 @@ def refuse_taken(port: int, wanted_by: str) -> None:
 def holder(port: int) -> str:
     """The process that listens on a port, for a message."""
     inodes = _listening_inodes(port)
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
-            for link in Path(f"/proc/{entry}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    if os.readlink(link) in inodes:
-                        return f"process {entry} ({command_of(int(entry)) or 'unknown'})"
+            if str(link.readlink()) in inodes:
+                pid = int(link.parts[2])
+                return f"process {pid} ({command_of(pid) or 'unknown'})"
     return "another user's process"
 
 

@@ -1,8 +1,8 @@
 """The processes of a run: who they are, and how they are made to end.
 
-A run marks what it starts twice, so that it is found even when it left its process group, lost its parent, or outlived
-a runner that was killed: with the run's id in the environment, and with a resource limit that Linux passes on but has
-not looked at since 2.4 (RLIMIT_LOCKS), which a daemon that empties its environment still carries.
+A run marks what it starts twice, so that it is found even when it left its process group, lost its parent, or
+outlived a runner that was killed: with the run's id in the environment, and with a resource limit that Linux
+passes on but has not looked at since 2.4 (RLIMIT_LOCKS), which a daemon with an empty environment still has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RLIMIT_LOCKS = 10
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends (Linux `prctl`), so that none escapes."""
+    """Become the parent of every descendant whose own parent ends (Linux `prctl`): none escapes."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -52,7 +52,7 @@ def descendants(pid: int) -> set[int]:
 
 @contextlib.contextmanager
 def marking(run: str) -> Iterator[None]:
-    """While entered, every process that is started carries the limit that marks `run`, a hexadecimal number."""
+    """While entered, whatever is started carries the limit that marks `run`, a hexadecimal number."""
     before = resource.getrlimit(_RLIMIT_LOCKS)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(_RLIMIT_LOCKS, (int(run, 16), before[1]))
@@ -69,9 +69,9 @@ def marked(run: str) -> set[int]:
     found = set()
     for pid in _numbers():
         with contextlib.suppress(OSError):
-            if limit in Path(f"/proc/{pid}/limits").read_bytes().split():
-                found.add(pid)
-            elif variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if limit in Path(f"/proc/{pid}/limits").read_bytes().split() or variable in Path(
+                f"/proc/{pid}/environ"
+            ).read_bytes().split(b"\0"):
                 found.add(pid)
     return found - {os.getpid()}
 
@@ -106,6 +106,7 @@ def stop(find: Callable[[], Iterable[int]], *, interrupt: bool = False) -> set[i
     """Ask everything that `find` finds to end, then kill it, until nothing is left.
 
     Args:
+        find: Asked again and again, since what is to end may start more.
         interrupt: Send SIGINT first, as Ctrl-C would.
 
     Returns:
@@ -145,11 +146,11 @@ def _wait(pids: Iterable[int], end: float) -> None:
 
 
 def _numbers() -> list[int]:
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
 
 
 def _stats() -> Iterator[tuple[int, list[str]]]:
-    """Process id and the fields of `/proc/PID/stat` from the state on: state, parent, process group, …"""
+    """Process id and the fields of `/proc/PID/stat` from the state on: state, parent, process group."""
     for pid in _numbers():
         with contextlib.suppress(OSError):
             yield pid, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,7 +1,7 @@
 """Plan in, results out: the only loop.
 
-Steps run one after the other in sessions; servers that they start are watched until they are stopped; whatever
-happens, nothing of the run is left when it ends.
+Steps run one after the other in sessions; servers that they start are watched until they are stopped;
+whatever happens, nothing of the run is left when it ends.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ FetchProgress = Callable[[int, int], None]
 
 
 def run_plan(
-    plan: Plan, root: Path, observer: Observer, *, keep_going: bool = False, fetching: FetchProgress | None = None
+    plan: Plan,
+    root: Path,
+    observer: Observer,
+    *,
+    keep_going: bool = False,
+    fetching: FetchProgress | None = None,
 ) -> tuple[Report, bool]:
     """Run one page's plan; returns the report, and whether it was interrupted.
 
@@ -92,6 +97,7 @@ class Running:
     planned: PlannedStep
     out: Capture
     err: Capture
+    started: datetime
     execution: Execution | None = None
 
     def fill(self, result: StepResult) -> None:
@@ -104,7 +110,15 @@ class Run:
     """One page's run: its sessions, its servers, its results."""
 
     def __init__(
-        self, plan: Plan, root: Path, scratch: Path, identity: str, held: Lock, observer: Observer, *, keep_going: bool
+        self,
+        plan: Plan,
+        root: Path,
+        scratch: Path,
+        identity: str,
+        held: Lock,
+        observer: Observer,
+        *,
+        keep_going: bool,
     ) -> None:
         self.results: list[StepResult] = []
         self.was_interrupted = False
@@ -152,6 +166,8 @@ class Run:
             if running and planned is running.planned:
                 result = _result(planned, Outcome.FAILED, "interrupted")
                 running.fill(result)
+                result.started = running.started
+                result.duration_s = round((datetime.now(UTC) - running.started).total_seconds(), 4)
                 self._late.append((running, result))
             else:
                 result = _result(planned, Outcome.SKIPPED, "not reached: interrupted")
@@ -202,7 +218,7 @@ class Run:
         """Why a planned step cannot be reached any more, empty if it can."""
         if self._first_failed and not self._keep_going:
             return f"not reached: '{self._first_failed}' failed; --keep-going runs what does not depend on it"
-        needed = next((id for id in planned.after if id in self._not_passed), "")
+        needed = next((step_id for step_id in planned.after if step_id in self._not_passed), "")
         return f"needs '{needed}', which did not pass" if needed else ""
 
     def _finish(self, planned: PlannedStep, result: StepResult) -> None:
@@ -232,16 +248,19 @@ class Run:
 
     def _execute(self, planned: PlannedStep) -> StepResult:
         step, header = planned.step, planned.step.snippet.header
-        port = planned.service.port if planned.service else servers.port_of(header.ready) if header.ready else 0
+        port = (
+            planned.service.port if planned.service else servers.port_of(header.ready) if header.ready else 0
+        )
         if port:
             ports.refuse_taken(port, _at(step))
         if planned.service:
             self._lock.note_compose(planned.service.file)
         copy = self._freeze(step)
-        running = self._running = Running(planned, self._capture(step, "stdout"), self._capture(step, "stderr"))
+        out, err = self._capture(step, "stdout"), self._capture(step, "stderr")
+        running = self._running = Running(planned, out, err, datetime.now(UTC))
         self._show(running)
         try:
-            running.execution = self._begin(step, copy, running.out, running.err)
+            running.execution = self._begin(step, copy, out, err)
             exit_code, reason = self._follow(planned, running.execution, copy)
         finally:
             self._pump.on_tick = _nothing
@@ -270,7 +289,7 @@ class Run:
         return self._scripts.begin(copy, session.surroundings(), out, err)
 
     def _follow(self, planned: PlannedStep, execution: Execution, copy: Path) -> tuple[int | None, str]:
-        """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed if it did."""
+        """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed."""
         step, header = planned.step, planned.step.snippet.header
         deadline = time.monotonic() + header.timeout
         if header.ready:
@@ -361,7 +380,10 @@ class Run:
             self._failed(step_id)
             for result in self.results:
                 if result.id == step_id:
-                    result.outcome, result.reason = Outcome.FAILED, f"server '{name}' died later: {wrong}\n{tail}".rstrip()
+                    result.outcome, result.reason = (
+                        Outcome.FAILED,
+                        f"server '{name}' died later: {wrong}\n{tail}".rstrip(),
+                    )
                     result.containers = server.describe() or result.containers
                     self._observer.step_finished(result)
 
@@ -409,4 +431,3 @@ def _first_line(step: Step) -> str:
 
 def _nothing() -> None:
     pass
-

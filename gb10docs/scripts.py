@@ -1,7 +1,7 @@
 """Python steps: each a complete script in a fresh interpreter state, under the `python` of its session.
 
-Where that `python` is our own interpreter, a warm process forks for each script (1 to 3 ms); any other is started
-anew, as is ours where the session sets a variable that only a starting interpreter reads.
+Where that `python` is our own interpreter, a warm process forks for each script (1 to 3 ms); any other is
+started anew, as is ours where the session sets a variable that only a starting interpreter reads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from gb10docs.sessions import Ending, Execution, Surroundings
 from gb10docs.streams import Capture, Pump
 
 PRELOADED = frozenset({"openai", "httpx", "pydantic"})
-"""What is imported before the fork if a snippet declares it: slow to import, without threads or state of its own."""
+"""Imported before the fork if a snippet declares it: slow to import, without threads or state of its own."""
 _SERVER = Path(__file__).with_name("forkserver.py")
 _READ_AT_START = re.compile(r"PYTHON|LC_|LANG|LD_|TZ$")
 
@@ -52,7 +51,7 @@ class Scripts:
             NoPython: There is none to start.
         """
         if not around.python:
-            raise NoPython("the session has no `python` on its PATH: activate an environment, or install python-is-python3")
+            raise NoPython("the session has no `python` on its PATH: activate an environment, or install one")
         if self._is_ours(around):
             return _Forked(self._warm_for(around.python), self._pump, copy, around, stdout, stderr)
         return _Started(self._pump, copy, around, stdout, stderr)
@@ -82,7 +81,7 @@ class _Warm:
     def __init__(self, python: str, environment: Mapping[str, str], preload: list[str]) -> None:
         self.channel, theirs = socket.socketpair()
         self._python = python
-        self._libraries = [str(path) for path in Path(python).parent.parent.glob("lib/python*/site-packages")]
+        self._libraries = list(Path(python).parent.parent.glob("lib/python*/site-packages"))
         self._packages = self._changed()
         nowhere, output = os.pipe()
         self.process = subprocess.Popen(
@@ -109,7 +108,7 @@ class _Warm:
         self.process.wait()
 
     def _changed(self) -> list[int]:
-        return [os.stat(folder).st_mtime_ns for folder in self._libraries]
+        return [folder.stat().st_mtime_ns for folder in self._libraries]
 
 
 class _Forked(Execution):
@@ -164,7 +163,9 @@ class _Forked(Execution):
 class _Started(Execution):
     """A script in an interpreter of its own."""
 
-    def __init__(self, pump: Pump, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture) -> None:
+    def __init__(
+        self, pump: Pump, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture
+    ) -> None:
         super().__init__(stdout, stderr)
         self._pump = pump
         out, err = pump.pipe(stdout), pump.pipe(stderr)

@@ -1,4 +1,4 @@
-"""Servers that steps start: ready when healthy and answering sanely, watched while they run, gone when stopped."""
+"""Servers that steps start: ready when healthy and sane, watched while they run, gone when stopped."""
 
 from __future__ import annotations
 
@@ -61,15 +61,19 @@ class StandInServer:
         self.name, self.port, self._host = service.name, service.port, host
 
     def dead(self) -> str:
+        """The port is closed."""
         return "" if ports.is_open(self.port) else "the stand-in server has ended"
 
     def tail(self) -> str:
+        """Of the stand-in process's own log."""
         return "\n".join(self._host.stderr.read_text(errors="replace").splitlines()[-20:])
 
     def describe(self) -> list[Container]:
+        """None: it is no container."""
         return []
 
     def stop(self) -> None:
+        """The port is closed when this returns."""
         self._host.close(self.name)
 
 
@@ -80,6 +84,7 @@ class ComposeServer:
         self.name, self.port, self._service = service.name, service.port, service
 
     def dead(self) -> str:
+        """Its container is gone, or has ended."""
         found = self.describe()
         if not found:
             return "its container is gone"
@@ -90,9 +95,11 @@ class ComposeServer:
         return f"its container is {container.state} with exit code {container.exit_code}{killed}"
 
     def tail(self) -> str:
+        """Of what its containers logged."""
         return containers.log_tail(self._service)
 
     def describe(self) -> list[Container]:
+        """Its containers, ended ones too."""
         return containers.look(self._service)
 
     def stop(self) -> None:
@@ -108,18 +115,22 @@ class ForegroundServer:
         self._ended: Ending | None = None
 
     def dead(self) -> str:
+        """Its command has ended."""
         if self._ended is None and self._execution.done():
             self._ended = self._execution.ending()
         return f"it exited with status {self._ended.exit_code}" if self._ended else ""
 
     def tail(self) -> str:
+        """Of what its step has printed."""
         text = self._execution.stdout.text() + self._execution.stderr.text()
         return "\n".join(text.splitlines()[-20:])
 
     def describe(self) -> list[Container]:
+        """None: it is no container."""
         return []
 
     def stop(self) -> None:
+        """Interrupt it, then make it end."""
         if not self.dead():
             self._execution.kill()
             self._ended = Ending(128 + signal.SIGKILL, closed=True)
@@ -143,6 +154,7 @@ def probe(port: int, model: str, *, real: bool) -> str:
     """Ask one question; returns what is wrong with the answer, empty if it is sane.
 
     Args:
+        port: On 127.0.0.1.
         model: The served name; empty to ask the server for it.
         real: The page's own model answers, which knows that 12*17 is 204.
     """
@@ -162,7 +174,9 @@ def confirm_stopped(server: Server, at: str, pump: Pump) -> None:
     while ports.is_open(server.port):
         if time.monotonic() >= end:
             who = ports.holder(server.port)
-            raise NotStopped(f"{at}: it should have stopped '{server.name}', but port {server.port} is still held by {who}")
+            raise NotStopped(
+                f"{at}: it should have stopped '{server.name}', but port {server.port} is still held by {who}"
+            )
         pump.wait(0.05)
     if isinstance(server, ForegroundServer):
         pump.run(lambda: bool(server.dead()), time.monotonic() + processes.GRACE)
@@ -204,4 +218,8 @@ def _wrong_with(client: httpx.Client, model: str, *, real: bool) -> str:
         return f"the probe's finish reason is '{choice['finish_reason']}'"
     if real:
         return "" if "204" in text else f"asked 12*17, it says {text[:100]!r}, not 204"
-    return "" if len(set(text.split())) >= 3 else f"the probe's answer has no three different words: {text[:100]!r}"
+    return (
+        ""
+        if len(set(text.split())) >= 3
+        else f"the probe's answer has no three different words: {text[:100]!r}"
+    )

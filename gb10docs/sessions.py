@@ -1,7 +1,7 @@
 """A session: one persistent bash that steps run in, one after the other, as a reader's terminal would.
 
-The runner sends bash one line a step through a pipe that only bash reads, and bash answers with one record through a
-second pipe; the snippet's own streams are two more, made anew for each step. Nothing of it is inherited by what the
+The runner sends bash one line a step through a pipe that only bash reads, and bash answers through a second
+one; the snippet's own streams are two more, made anew for each step. Nothing of it is inherited by what the
 snippet starts. `driver.bash` holds the bash half.
 """
 
@@ -115,7 +115,9 @@ class Session:
             shell.send(f"__gb10docs_surroundings {shell.answer_path}")
             if not self._pump.run(lambda: shell.answered(3), time.monotonic() + _ANSWER_S) or shell.ended:
                 self.close()
-                raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
+                raise SessionLost(
+                    "the bash session does not answer: an earlier step has changed it beyond use"
+                )
             self._known = _surroundings(shell.answer, shell.pid)
         return self._known
 
@@ -127,7 +129,9 @@ class Session:
 
     def _idle_shell(self) -> _Shell:
         if self._shell and self._shell.running:
-            raise SessionBusy("its session is busy with a server that still runs there: give the step another session")
+            raise SessionBusy(
+                "its session is busy with a server that still runs there: give the step another session"
+            )
         if self._shell and self._shell.ended:
             self.close()
         if self._shell is None:
@@ -196,7 +200,7 @@ class _Shell:
         return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
 
     def close(self, *, interrupt: bool = False) -> None:
-        """End it: at the end of its input, for which it runs its EXIT trap, or else as `processes.stop` does."""
+        """End it: by the end of its input, at which it runs its EXIT trap, or else by signals."""
         if not self._open:
             return
         os.close(self._script)
@@ -226,13 +230,16 @@ class BashExecution(Execution):
         self._shell, self._pump, self._pipes = shell, pump, pipes
 
     def done(self) -> bool:
+        """Bash has reported, or is no more."""
         return self._shell.answered(5)
 
     def ending(self) -> Ending:
+        """As bash has reported it."""
         self._settle()
         return self._shell.take_ending()
 
     def kill(self) -> None:
+        """End the shell with it."""
         self._shell.close(interrupt=True)
         self._shell.running = None
         self._settle()
@@ -273,7 +280,17 @@ def _surroundings(answer: bytes, pid: int) -> Surroundings:
 
 def _ansi(text: str) -> str:
     """The value of a bash `$'…'` word: `declare -p` writes one where a value holds control characters."""
-    simple = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b", "E": "\x1b"}
+    simple = {
+        "n": "\n",
+        "t": "\t",
+        "r": "\r",
+        "a": "\a",
+        "b": "\b",
+        "f": "\f",
+        "v": "\v",
+        "e": "\x1b",
+        "E": "\x1b",
+    }
 
     def value(match: re.Match[str]) -> str:
         code = match[1]
@@ -298,11 +315,11 @@ _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
 )
 _REPORT = (
-    '{{ __gb10docs_report {path};}}'
+    "{{ __gb10docs_report {path};}}"
     ' {{__gb10docs_copy}}>&"$((__gb10docs_ended=$?,__gb10docs_fd=${{BASH_XTRACEFD:-2}}))"'
     ' {{BASH_XTRACEFD}}>|/dev/null <<<"${{__gb10docs_flags:=$-}}"'
     "||{{ __gb10docs_fd=2 __gb10docs_copy=2;__gb10docs_report {path};}}"
 )
-"""What bash reads after a snippet; `driver.bash` says what the redirections are for. Where they cannot be made (the
-snippet has closed the descriptor that it traces to), nothing is traced anyway."""
+"""What bash reads after a snippet; `driver.bash` says what the redirections are for. If they cannot be made
+(the snippet has closed the descriptor that it traces to), nothing is traced anyway."""
 _OURS = f"/proc/{os.getpid()}/fd/"

@@ -18,8 +18,8 @@ class Interrupted(BaseException):
 class Signals:
     """While entered, a signal never ends this process on the spot.
 
-    Within `interruptible` the first raises Interrupted; any other kills at once what `left` finds, so that whatever
-    waits for those processes to end goes on.
+    Within `interruptible` the first raises Interrupted; any other kills at once what `left` finds, so that
+    whatever waits for those processes to end goes on.
     """
 
     def __init__(self, left: Callable[[], Iterable[int]]) -> None:
@@ -44,7 +44,7 @@ class Signals:
         finally:
             self._raises = False
 
-    def _caught(self, number: int, frame: FrameType | None) -> None:
+    def _caught(self, _number: int, _frame: FrameType | None) -> None:
         if self._raises:
             self._raises = False
             raise Interrupted

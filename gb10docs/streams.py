@@ -1,7 +1,7 @@
 """Standard output and error of a step: read as they come, bounded in memory, redacted before they are kept.
 
-One thread, one selector. Whoever waits for something waits in `Pump.run`, which reads every open stream meanwhile,
-so that a background job of an earlier step never blocks on a full pipe.
+One thread, one selector. Whoever waits for something waits in `Pump.run`, which reads every open stream
+meanwhile, so that a background job of an earlier step never blocks on a full pipe.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class Filter(Protocol):
 
 
 class Capture:
-    """One stream of one step: all of it while it is short, else head and tail, and a log that has everything."""
+    """One stream of a step: all of it while it is short, else head and tail, and a log with everything."""
 
     def __init__(self, redaction: Filter, log: str) -> None:
         """Take the path that the log gets if there has to be one."""
@@ -69,7 +70,7 @@ class Capture:
             self._file = None
 
     def text(self) -> str:
-        """What the report keeps: everything, or head and tail with a line between that says how much is missing."""
+        """What the report keeps: everything, or head and tail with a line that says how much is missing."""
         if self.size <= BOUND:
             return (self._head + self._tail).decode(errors="replace")
         missing = self.size - 2 * _HALF
@@ -99,7 +100,7 @@ class Capture:
         """Append to the log, which from its first byte on is complete; a full disk ends it."""
         try:
             if first:
-                os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+                Path(self._path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 self.log = self._path
                 _write_all(self._file, self._head + self._tail)
@@ -121,7 +122,7 @@ class Pump:
         """Called about ten times a second while waiting."""
 
     def pipe(self, capture: Capture) -> tuple[int, int]:
-        """A new pipe whose read end is read into `capture` until it ends; both ends, the write end yours to close."""
+        """A new pipe, read into `capture` until it ends: its read end, and its write end, yours to close."""
         read, write = os.pipe()
         os.set_blocking(read, False)
         self._selector.register(read, selectors.EVENT_READ, capture)

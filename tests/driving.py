@@ -21,14 +21,19 @@ class Watcher:
 
     finished_steps: list[StepResult] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    steps: Sequence[str] = ()
 
     def planned(self, page: str, steps: Sequence[str]) -> None:
         self.seen.append(page)
+        self.steps = steps
 
     def step_started(self, step_id: str, command: str) -> None:
+        assert step_id in self.steps
         self.seen.append(command)
 
     def step_progress(self, step_id: str, elapsed_s: float, last_line: str) -> None:
+        assert step_id in self.steps
+        assert elapsed_s > 0
         self.seen.append(last_line)
 
     def step_finished(self, result: StepResult) -> None:
@@ -44,7 +49,13 @@ class Python(str):
 
 def header(table: str) -> str:
     """A snippet's header block."""
-    lines = ["# /// script", "# [tool.gb10docs]", *(f"# {line}" for line in table.strip().splitlines()), "# ///", ""]
+    lines = [
+        "# /// script",
+        "# [tool.gb10docs]",
+        *(f"# {line}" for line in table.strip().splitlines()),
+        "# ///",
+        "",
+    ]
     return "\n".join(lines)
 
 

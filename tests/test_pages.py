@@ -326,6 +326,12 @@ def test_other_names_of_the_languages_are_no_way_around(tree: Tree, language: st
         read_page(root / "docs/p.md", root)
 
 
+def test_lines_are_counted_whatever_ends_them() -> None:
+    for ending in ("\n", "\r\n", "\r"):
+        (one,) = fences(ending.join(["a", "", "```bash", "x", "```", ""]), Path("p.md"))
+        assert one.line == 3
+
+
 def test_a_fence_knows_its_line_tabs_and_marks() -> None:
     (one,) = fences('a\n\n=== "x"\n\n    - b\n\n        ~~~~sh\n        x\n        ~~~~\n', Path("p.md"))
     assert (one.line, one.language, one.tabs, one.marks) == (7, "bash", 1, "~~~~")

@@ -41,10 +41,14 @@ SCRIPTS = {
     "keyboard interrupt": "raise KeyboardInterrupt\n",
     "threads": "import threading, time\n\ndef work():\n    time.sleep(0.05)\n    print('thread')\n\n"
     "threading.Thread(target=work).start()\nprint('main')\n",
-    "daemon thread": "import threading\ngo = threading.Event()\nthreading.Thread(target=go.wait, daemon=True).start()\n",
-    "thread exception": "import threading\nthread = threading.Thread(target=lambda: 1 / 0, name='T')\nthread.start()\nthread.join()\n",
-    "pool": "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2)\nprint(list(pool.map(abs, [-1, -2])))\n",
-    "atexit": "import atexit\natexit.register(print, 'first registered')\natexit.register(print, 'last registered')\n",
+    "daemon thread": "import threading\ngo = threading.Event()\n"
+    "threading.Thread(target=go.wait, daemon=True).start()\n",
+    "thread exception": "import threading\nthread = threading.Thread(target=lambda: 1 / 0, name='T')\n"
+    "thread.start()\nthread.join()\n",
+    "pool": "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2)\n"
+    "print(list(pool.map(abs, [-1, -2])))\n",
+    "atexit": "import atexit\natexit.register(print, 'first registered')\n"
+    "atexit.register(print, 'last registered')\n",
     "atexit fails": "import atexit\natexit.register(lambda: 1 / 0)\nprint('x')\n",
     "_exit": "import os\nprint('lost')\nos._exit(5)\n",
     "killed": "import os, signal\nprint('lost')\nos.kill(os.getpid(), signal.SIGKILL)\n",
@@ -53,9 +57,11 @@ SCRIPTS = {
     "closed descriptor": "import os\nprint('lost')\nos.close(1)\n",
     "no stdout": "import sys\nsys.stdout = None\nprint('nothing')\n",
     "replaced stdout": "import io, sys\nsys.stdout = io.StringIO()\nprint('nowhere')\n",
-    "main guard": "def main():\n    print(__name__, __doc__, __package__, __spec__)\n\nif __name__ == '__main__':\n    main()\n",
+    "main guard": "def main():\n    print(__name__, __doc__, __package__, __spec__)\n\n"
+    "if __name__ == '__main__':\n    main()\n",
     "docstring": "'''Says this.'''\nprint(__doc__)\n",
-    "arguments": "import os, sys\nprint(sys.argv[1:], os.path.basename(sys.argv[0]), sys.argv[0] == __file__)\n",
+    "arguments": "import os, sys\n"
+    "print(sys.argv[1:], os.path.basename(sys.argv[0]), sys.argv[0] == __file__)\n",
     "path": "import os, sys\nprint(sys.path[0] == os.path.dirname(__file__), len(sys.path))\n",
     "stdin": "import sys\nprint(repr(sys.stdin.read()), repr(sys.stdin.encoding), sys.stdin.isatty())\n",
     "input": "input('name? ')\n",
@@ -69,21 +75,24 @@ SCRIPTS = {
     "source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))\n",
     "unclosed file": "f = open('written', 'w')\nf.write('text')\n",
     "unclosed file and functions": "f = open('written', 'w')\nf.write('text')\ndef later(): return f\n",
-    "busy daemon thread": "import threading\nn = 0\ndef work():\n    global n\n    while True:\n        n = n + 1\n"
+    "busy daemon thread": "import threading\nn = 0\ndef work():\n    global n\n    while True: n = n + 1\n"
     "threading.Thread(target=work, daemon=True).start()\nprint('end')\n",
     "destructor": "class A:\n    def __del__(self):\n        print('gone')\na = A()\n",
     "weak finalizer": "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')\n",
     "temporary folder": "import tempfile\nd = tempfile.TemporaryDirectory()\nprint('made')\n",
     "excepthook": "import sys\nsys.excepthook = lambda *a: print('hooked', a[0].__name__)\n1 / 0\n",
-    "broken excepthook": "import sys\ndef hook(*a):\n    raise TypeError('hook')\nsys.excepthook = hook\nprint('kept')\n1 / 0\n",
-    "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    print('async')\nasyncio.run(f())\n",
+    "broken excepthook": "import sys\ndef hook(*a):\n    raise TypeError('hook')\nsys.excepthook = hook\n"
+    "print('kept')\n1 / 0\n",
+    "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    print('async')\n"
+    "asyncio.run(f())\n",
     "subprocess": "import subprocess\nsubprocess.run(['echo', 'child'])\n",
     "umask and directory": "import os\nprint(oct(os.umask(0)), os.getcwd() == os.environ['PWD'])\n",
     "random": "import random\nprint(0 <= random.random() < 1)\n",
     "logging": "import logging\nlogging.warning('careful')\n",
     "dont write": "import sys\nprint(sys.dont_write_bytecode)\n",
     "signals": "import signal\nprint(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPIPE))\n",
-    "multiprocessing": "import multiprocessing as m\n\ndef square(x):\n    return x * x\n\nif __name__ == '__main__':\n"
+    "multiprocessing": "import multiprocessing as m\n\ndef square(x):\n    return x * x\n\n"
+    "if __name__ == '__main__':\n"
     "    for way in ('fork', 'spawn'):\n        with m.get_context(way).Pool(2) as pool:\n"
     "            print(way, pool.map(square, [2, 3]))\n",
 }
@@ -120,18 +129,29 @@ def test_each_script_is_fresh(tmp_path: Path) -> None:
     """Neither modules, nor variables, directory, environment, nor hooks pass from script to script."""
     steps = run(
         tmp_path,
-        Python("import os, sys, builtins\nx = 1\nbuiltins.x = 2\nsys.modules['fake'] = sys\nos.environ['A'] = 'b'\nos.chdir('/')\n"),
-        Python("import os, sys\nprint('x' in globals(), 'fake' in sys.modules, 'A' in os.environ, os.getcwd())\nx\n"),
+        Python(
+            "import os, sys, builtins\nx = 1\nbuiltins.x = 2\nsys.modules['fake'] = sys\n"
+            "os.environ['A'] = 'b'\nos.chdir('/')\n"
+        ),
+        Python(
+            "import os, sys\n"
+            "print('x' in globals(), 'fake' in sys.modules, 'A' in os.environ, os.getcwd())\nx\n"
+        ),
     )
-    assert steps[1].stdout == "False False False .\n" and "NameError" in steps[1].stderr
+    assert steps[1].stdout == "False False False .\n"
+    assert "NameError" in steps[1].stderr
 
 
 def test_forks_are_of_one_parent_and_others_are_not(tmp_path: Path) -> None:
     """The fast way is taken where it can be, and only there."""
-    script = Python("import os\nprint(open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[1].rpartition('/')[2])\n")
+    script = Python(
+        "import os\nprint(open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[1].rpartition('/')[2])\n"
+    )
     steps = run(tmp_path, script, script, "export PYTHONSTEPS=1\n", script, "unset PYTHONSTEPS\n", script)
     found = [step.stdout.strip() for step in steps if step.language == "python"]
-    assert found[:2] == ["forkserver.py"] * 2 and found[2] != "forkserver.py" and found[3] == "forkserver.py"
+    assert found[:2] == ["forkserver.py"] * 2
+    assert found[2] != "forkserver.py"
+    assert found[3] == "forkserver.py"
 
 
 def test_variables_that_a_starting_interpreter_reads_are_heeded(tmp_path: Path) -> None:
@@ -149,8 +169,10 @@ def test_package_installed_by_an_earlier_step_is_seen(tmp_path: Path) -> None:
         "site=$(python -c 'import site; print(site.getsitepackages()[0])')\necho 'x = 42' >$site/lately.py\n",
         Python("import lately\nprint(lately.x)\n"),
     )
-    assert steps[1].stdout == "env\n" and "No module named 'lately'" in steps[1].stderr
-    assert outcomes(steps)[2:] == ["passed", "passed"] and steps[3].stdout == "42\n"
+    assert steps[1].stdout == "env\n"
+    assert "No module named 'lately'" in steps[1].stderr
+    assert outcomes(steps)[2:] == ["passed", "passed"]
+    assert steps[3].stdout == "42\n"
 
 
 def test_another_interpreter_is_started_anew(tmp_path: Path) -> None:
@@ -176,19 +198,26 @@ def test_python_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
 
 
 def test_script_times_out_and_the_next_one_runs(tmp_path: Path) -> None:
-    """Forked or started anew; the first ladder rung, SIGINT, is enough for a script that does not catch it."""
-    table = "# /// script\n# [tool.gb10docs]\n# timeout = \"0.3s\"\n# ///\n"
+    """Forked or started anew; the first rung, SIGINT, is enough for a script that does not catch it."""
+    table = '# /// script\n# [tool.gb10docs]\n# timeout = "0.3s"\n# ///\n'
     hang = Python(table + "import threading\nprint('begun', flush=True)\nthreading.Event().wait()\n")
     steps = run(tmp_path, hang, Python("print('next')\n"), COLD, hang, Python("print('next')\n"))
     assert outcomes(steps) == ["failed", "passed", "passed", "failed", "passed"]
     for step in (steps[0], steps[3]):
         assert "not done after its timeout of 0.3 s, so it was stopped" in step.reason
-        assert step.stdout == "begun\n" and step.stderr.endswith("KeyboardInterrupt\n") and step.exit_code is None
+        assert step.stdout == "begun\n"
+        assert step.stderr.endswith("KeyboardInterrupt\n")
+        assert step.exit_code is None
 
 
 def test_warm_interpreter_that_is_killed_fails_one_step_only(tmp_path: Path) -> None:
-    steps = run(tmp_path, Python("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"), Python("print('ok')\n"))
-    assert steps[0].outcome == "failed" and steps[1].stdout == "ok\n"
+    steps = run(
+        tmp_path,
+        Python("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"),
+        Python("print('ok')\n"),
+    )
+    assert steps[0].outcome == "failed"
+    assert steps[1].stdout == "ok\n"
 
 
 def test_preloaded_only_if_declared(tmp_path: Path) -> None:
@@ -210,8 +239,15 @@ def test_plain_python_agrees(tmp_path: Path) -> None:
         (step,) = run(tmp_path, Python(SCRIPTS[name]))
         plain = subprocess.run(
             [str(Path(sys.executable).parent / "python"), str(script)],
-            cwd=tmp_path, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            cwd=tmp_path,
+            env=os.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert (step.stdout, step.stderr.replace("snippets/s1.py", str(script)), step.exit_code) == (
-            plain.stdout, plain.stderr, plain.returncode
+            plain.stdout,
+            plain.stderr,
+            plain.returncode,
         )

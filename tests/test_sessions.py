@@ -1,4 +1,4 @@
-"""Sessions: what lasts from step to step, how a failure is seen, and that streams hold what the snippet printed."""
+"""Sessions: what lasts from step to step, how failures are seen, and that streams hold what was printed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,26 @@ def test_variables_functions_directory_and_exports_last(tmp_path: Path) -> None:
 
 FAILURES = {
     "a command": ("echo a\nfalse\necho b\n", "snippets/s1.sh:2: `false` failed with status 1", "a\n"),
-    "not found": ("no-such-program --x\necho b\n", "s1.sh:1: `no-such-program --x` failed with status 127", ""),
+    "not found": (
+        "no-such-program --x\necho b\n",
+        "s1.sh:1: `no-such-program --x` failed with status 127",
+        "",
+    ),
     "first part": ("echo a\n(exit 3) | cat\necho b\n", "`(exit 3)` failed with status 3, part 1 of 2", "a\n"),
     "middle part": ("echo a | (cat; exit 4) | cat\necho b\n", "failed with status 4, part 2 of 3", "a\n"),
     "last part": ("echo a | (exit 5)\necho b\n", "failed with status 5, part 2 of 2", ""),
-    "in a function": ("f() {\n  false\n  echo b\n}\nf\necho c\n", "s1.sh:2: `false` failed with status 1", ""),
+    "in a function": (
+        "f() {\n  false\n  echo b\n}\nf\necho c\n",
+        "s1.sh:2: `false` failed with status 1",
+        "",
+    ),
     "in a subshell": ("(echo a; false; echo b)\necho c\n", "s1.sh:1: ", "a\n"),
     "in a loop": ("for i in 1 2; do\n  echo $i\n  false\ndone\n", "s1.sh:3: `false` failed", "1\n"),
-    "at the end": ("echo a\nls /no/such/folder\n", "s1.sh:2: `ls /no/such/folder` failed with status 2", "a\n"),
+    "at the end": (
+        "echo a\nls /no/such/folder\n",
+        "s1.sh:2: `ls /no/such/folder` failed with status 2",
+        "a\n",
+    ),
     "assignment": ("x=$(false)\necho b\n", "s1.sh:1: `x=$(false)` failed with status 1", ""),
     "under set -e": ("set -e\necho a\nfalse\necho b\n", "s1.sh:3: `false` failed with status 1", "a\n"),
     "with set +e": ("set +e\nfalse\necho b\n", "s1.sh:2: `false` failed with status 1", ""),
@@ -50,9 +62,12 @@ FAILURES = {
 def test_failure_is_seen_named_and_stops_the_step(tmp_path: Path, name: str) -> None:
     text, reason, stdout = FAILURES[name]
     failed, after = run(tmp_path, text, "echo alive\n")
-    assert failed.outcome == "failed" and reason in failed.reason
+    assert failed.outcome == "failed"
+    assert reason in failed.reason
     assert failed.stdout == stdout
-    assert after.outcome == "passed" and after.stdout == "alive\n" and after.stderr == ""
+    assert after.outcome == "passed"
+    assert after.stdout == "alive\n"
+    assert after.stderr == ""
 
 
 HARMLESS = {
@@ -96,7 +111,24 @@ SPOILERS = {
     "functrace": "set -T; trap : DEBUG RETURN\n",
     "redefined": "".join(
         f"{name}() {{ :; }}\n"
-        for name in "printf cd read trap set shift return local eval unset exec declare type umask test source".split()
+        for name in [
+            "printf",
+            "cd",
+            "read",
+            "trap",
+            "set",
+            "shift",
+            "return",
+            "local",
+            "eval",
+            "unset",
+            "exec",
+            "declare",
+            "type",
+            "umask",
+            "test",
+            "source",
+        ]
     ),
     "redefined dot": ".() { :; }\n",
     "closed stdout": "exec >&-\n",
@@ -134,8 +166,14 @@ def test_no_setting_confuses_the_next_step(tmp_path: Path, name: str) -> None:
 
 
 def test_python_step_after_each_spoiler(tmp_path: Path) -> None:
-    for number, name in enumerate(["posix", "IFS", "redefined", "closed all", "removed directory", "set -C", "functrace"]):
-        steps = run(tmp_path / str(number), "export Q='a b'\n" + SPOILERS[name], Python("import os; print(os.environ['Q'])\n"))
+    for number, name in enumerate(
+        ["posix", "IFS", "redefined", "closed all", "removed directory", "set -C", "functrace"]
+    ):
+        steps = run(
+            tmp_path / str(number),
+            "export Q='a b'\n" + SPOILERS[name],
+            Python("import os; print(os.environ['Q'])\n"),
+        )
         assert outcomes(steps) == ["passed", "passed"], (name, steps[1].reason)
         assert steps[1].stdout == "a b\n"
 
@@ -155,7 +193,8 @@ def test_tracing_lasts_and_shows_only_the_snippet(tmp_path: Path, name: str) -> 
     assert outcomes(steps) == ["passed"] * 4
     assert steps[0].stdout == steps[0].stderr == ""
     assert steps[1].stderr == stderr
-    assert steps[3].stdout == "quiet\n" and steps[3].stderr == ""
+    assert steps[3].stdout == "quiet\n"
+    assert steps[3].stderr == ""
 
 
 def test_traces_to_a_descriptor_hold_only_the_snippet(tmp_path: Path) -> None:
@@ -171,7 +210,8 @@ def test_traces_to_a_descriptor_hold_only_the_snippet(tmp_path: Path) -> None:
     )
     assert outcomes(steps) == ["passed"] * 7, [step.reason for step in steps]
     assert steps[3].stdout == "++ : one\n++ false\n++ : two\n++ : three\n++ set +x\n"
-    assert steps[4].stdout == "++ : four\n++ exec\n" and steps[4].stderr == ""
+    assert steps[4].stdout == "++ : four\n++ exec\n"
+    assert steps[4].stderr == ""
     assert steps[6].stdout == "five\n"
 
 
@@ -188,7 +228,8 @@ def test_exit_trap_runs_when_the_page_ends(tmp_path: Path) -> None:
 def test_guard_that_is_taken_away_fails_the_step(tmp_path: Path) -> None:
     steps = run(tmp_path, "x=ERR; trap - $x\n", "shopt -u -o pipefail\n", "false\necho no\n")
     assert outcomes(steps) == ["failed", "failed", "failed"]
-    assert "took away the trap" in steps[0].reason and "took away the trap" in steps[1].reason
+    assert "took away the trap" in steps[0].reason
+    assert "took away the trap" in steps[1].reason
 
 
 def test_background_output_belongs_to_its_own_step(tmp_path: Path) -> None:
@@ -205,16 +246,20 @@ def test_background_output_belongs_to_its_own_step(tmp_path: Path) -> None:
 
 def test_background_flood_neither_blocks_nor_leaks(tmp_path: Path) -> None:
     """A job fills its pipe many times over before the next step can end."""
-    steps = run(tmp_path, "mkfifo done\n(head -c 3000000 /dev/zero; echo x >done) &\n", "read line <done; echo ok\n")
+    steps = run(
+        tmp_path, "mkfifo done\n(head -c 3000000 /dev/zero; echo x >done) &\n", "read line <done; echo ok\n"
+    )
     assert outcomes(steps) == ["passed", "passed"]
     assert steps[1].stdout == "ok\n"
-    assert "[… " in steps[0].stdout and "bytes left out" in steps[0].stdout
+    assert "[… " in steps[0].stdout
+    assert "bytes left out" in steps[0].stdout
 
 
 def test_no_terminal_and_an_empty_standard_input(tmp_path: Path) -> None:
     steps = run(
         tmp_path,
-        "test ! -t 0; test ! -t 1; test ! -t 2\ncat\nread line || echo nothing\n(: </dev/tty) 2>/dev/null || echo no tty\n",
+        "test ! -t 0; test ! -t 1; test ! -t 2\ncat\nread line || echo nothing\n"
+        "(: </dev/tty) 2>/dev/null || echo no tty\n",
         Python("import sys, os\nprint(sys.stdin.read() == '', any(os.isatty(n) for n in range(3)))\n"),
     )
     assert [step.stdout for step in steps] == ["nothing\nno tty\n", "True False\n"]
@@ -239,30 +284,50 @@ SCRAPS = st.sampled_from(
         r"printf '\0\377\303'",
         "false",
         "true | false | true",
-        "set -u", "set +u", "set -x", "set +x", "set -f", "set -C", "set +C",
+        "set -u",
+        "set +u",
+        "set -x",
+        "set +x",
+        "set -f",
+        "set -C",
+        "set +C",
         "IFS=,; set -- a,b,c; echo $*; IFS=$' \\t\\n'",
         "f() { echo in f; return ${1:-0}; }; f",
         "f 3 || echo handled",
-        "mkdir -p d; cd d", "cd ..",
+        "mkdir -p d; cd d",
+        "cd ..",
         "cat <<EOF\n$x and more\nEOF",
         "export E=$x; env | grep ^E=",
         "yes | head -2",
         "[[ $x == 2 ]] && echo two",
-        "trap 'echo debug' DEBUG", "trap - DEBUG",
-        "echo() { builtin echo redefined; }", "unset -f echo",
+        "trap 'echo debug' DEBUG",
+        "trap - DEBUG",
+        "echo() { builtin echo redefined; }",
+        "unset -f echo",
         "exec 3>&1; echo three >&3",
         "(exit 0); wait",
         "shopt -s lastpipe; echo 7 | read y; echo $y",
-        "exit 0", "exit 3", "return 4", "if", "kill -TERM $$", "exec true",
+        "exit 0",
+        "exit 3",
+        "return 4",
+        "if",
+        "kill -TERM $$",
+        "exec true",
         "head -c 200000 /dev/zero | tr '\\0' x",
     ]
 )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(st.lists(st.lists(SCRAPS, min_size=1, max_size=4).map(lambda lines: "\n".join(lines) + "\n"), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.lists(SCRAPS, min_size=1, max_size=4).map(lambda lines: "\n".join(lines) + "\n"),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_any_page_prints_what_bash_prints(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
-    """Up to the first step that fails or ends its shell, the streams are those of bash sourcing the same files."""
+    """Up to the first step that fails or ends its shell, the streams are those of bash sourcing the files."""
     root = tmp_path_factory.mktemp("page")
     steps = run(root, *texts)
     assert all(step.outcome in {"passed", "failed"} for step in steps)
@@ -273,7 +338,9 @@ def test_any_page_prints_what_bash_prints(tmp_path_factory: pytest.TempPathFacto
         stdout, stderr = _sourced(root / "snippets", plain, number)
         assert step.stdout == stdout
         if not {"set -x", "trap 'echo debug' DEBUG"} <= set("".join(texts).splitlines()):
-            assert sorted(step.stderr.splitlines()) == sorted(stderr.splitlines()), "parts of a pipe trace in any order"
+            assert sorted(step.stderr.splitlines()) == sorted(stderr.splitlines()), (
+                "parts of a pipe trace in any order"
+            )
         if "exit" in texts[number - 1] or "exec true" in texts[number - 1]:
             break
 

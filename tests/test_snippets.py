@@ -145,17 +145,8 @@ def test_python_is_clean(snippet: Snippet, examples: EvalExample) -> None:
 
 def ruff_format(*files: Path) -> subprocess.CompletedProcess[str]:
     """pytest-examples formats with black, so this asks ruff itself."""
-    command = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "format",
-        "--check",
-        "--isolated",
-        "--line-length",
-        "110",
-        *files,
-    ]
+    options = ["format", "--check", "--isolated", "--line-length", "110"]
+    command = [sys.executable, "-m", "ruff", *options, *map(str, files)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # The sixteen values of E2M1
 #
-# NVFP4 and MXFP4 store each weight as one E2M1 number: a sign bit $S$, two exponent bits $E$ and one mantissa bit
-# $M$ ([MX specification 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf)).
-# The exponent's bias is 1, and there is neither an infinity nor a NaN:
+# NVFP4 and MXFP4 store each weight as one E2M1 number: a sign bit $S$, two exponent bits $E$ and one
+# mantissa bit $M$ ([MX specification
+# 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf)). The
+# exponent's bias is 1, and there is neither an infinity nor a NaN:
 #
 # $$
 # x = \begin{cases}
@@ -40,10 +41,10 @@ for code, value in enumerate(values):
     print(f"{code:04b}  {value:3.1f}")
 
 # %% [markdown]
-# The other eight are the same with a minus sign, −0 among them. The steps grow with the value: 0.5 up to 2, then 1,
-# then 2. What lies between two values is rounded to the nearest, and a tie goes to the code whose last bit is 0. What
-# lies beyond 6 becomes 6. That is what `cvt.rn.satfinite` of
-# [NVIDIA's instruction set](https://docs.nvidia.com/cuda/parallel-thread-execution/) does.
+# The other eight are the same with a minus sign, −0 among them. The steps grow with the value: 0.5 up to 2,
+# then 1, then 2. What lies between two values is rounded to the nearest, and a tie goes to the code whose
+# last bit is 0. What lies beyond 6 becomes 6. That is what `cvt.rn.satfinite` of [NVIDIA's instruction
+# set](https://docs.nvidia.com/cuda/parallel-thread-execution/) does.
 
 # %%
 middles = (values[1:] + values[:-1]) / 2
@@ -62,9 +63,10 @@ for middle in middles:
 # %% [markdown]
 # ## One scale for a block
 #
-# Sixteen values from −6 to 6 fit no weights as they are. So a block of weights shares a scale that maps its largest
-# to 6. [Lesson 3](../lessons/lesson-03.md#mxfp4-and-nvfp4) compares the formats that do this; NVFP4 takes
-# [blocks of 16](https://github.com/NVIDIA/Model-Optimizer/blob/a2fbac7bad8ab446d3f8783dadb0c3366eb0ad73/modelopt_recipes/configs/numerics/nvfp4.yaml):
+# Sixteen values from −6 to 6 fit no weights as they are. So a block of weights shares a scale that maps its
+# largest to 6. [Lesson 3](../lessons/lesson-03.md#mxfp4-and-nvfp4) compares the formats that do this; NVFP4
+# takes [blocks of
+# 16](https://github.com/NVIDIA/Model-Optimizer/blob/a2fbac7bad8ab446d3f8783dadb0c3366eb0ad73/modelopt_recipes/configs/numerics/nvfp4.yaml):
 #
 # $$
 # s = \frac{\max_i |x_i|}{6}, \qquad \hat x_i = s \cdot q\!\left(\frac{x_i}{s}\right)
@@ -82,7 +84,8 @@ print("restored", np.round(restored[:6], 4))
 print(f"scale {scale:.5f}, relative error of the block {error:.1%}")
 
 # %% [markdown]
-# One outlier is enough to spoil its block: the scale follows the largest weight, and the small ones fall onto 0.
+# One outlier is enough to spoil its block: the scale follows the largest weight, and the small ones fall
+# onto 0.
 
 # %%
 spoilt = block.copy()

@@ -1,0 +1,6 @@
+# /// script
+# [tool.gb10docs]
+# ///
+cd "$(mktemp -d)"
+mkdir -p docs snippets/hello
+export TMPDIR="$PWD"

@@ -1,0 +1,141 @@
+"""The real program on a small page, in a temporary folder of its own, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driving import write
+
+PATIENCE = 60.0
+"""Seconds after which whatever is waited for will not happen any more."""
+
+
+@dataclass
+class Program:
+    """`gb10docs` with its own lock, temporary folder, logs and tree."""
+
+    folder: Path
+    environment: dict[str, str]
+    token: str = field(default_factory=lambda: f"9{uuid.uuid4().int % 10**15:015}")
+    """A number of seconds that only our own `sleep` processes sleep for."""
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        """The tree that holds docs/ and snippets/."""
+        return self.folder / "tree"
+
+    @property
+    def temporary(self) -> Path:
+        """What TMPDIR names."""
+        return self.folder / "tmp"
+
+    def page(self, *texts: str) -> None:
+        """Write the page."""
+        write(self.root, *texts)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the program on the page."""
+        command = arguments or (
+            "run",
+            "page",
+            "--root",
+            str(self.root),
+            "--target",
+            "gb10",
+            "--json",
+            str(self.json),
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gb10docs", *command],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.started.append(process)
+        return process
+
+    def finish(self, process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+        """Its exit status and what it printed."""
+        out, err = process.communicate(timeout=PATIENCE)
+        return process.returncode, out.decode(), err.decode()
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Start it and wait."""
+        return self.finish(self.start(*arguments))
+
+    @property
+    def json(self) -> Path:
+        """Where the report is written."""
+        return self.folder / "report.json"
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps of the report."""
+        steps: list[dict[str, Any]] = json.loads(self.json.read_text())["steps"]
+        return steps
+
+    def signals_from(self, name: str) -> Signal:
+        """A FIFO at `$NAME` that a snippet writes to when it has come so far."""
+        path = self.folder / name
+        os.mkfifo(path)
+        self.environment[name] = str(path)
+        return Signal(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+    def left(self) -> list[str]:
+        """What is still there of a run: processes that sleep for our token, and temporary folders."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if self.token.encode() in command and state != "Z":
+                found.append(f"{entry.name} {command!r}")
+        return found + [path.name for path in self.temporary.iterdir() if path.name != "gb10docs.lock"]
+
+
+@dataclass
+class Signal:
+    """Something that a snippet says."""
+
+    descriptor: int
+
+    def wait(self) -> str:
+        """Until it is said."""
+        ready, _, _ = select.select([self.descriptor], [], [], PATIENCE)
+        assert ready, "the snippet never came so far"
+        return os.read(self.descriptor, 4096).decode().strip()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """A program of its own; whatever it has started is killed afterwards."""
+    (tmp_path / "tmp").mkdir()
+    environment = {
+        **os.environ,
+        "TMPDIR": str(tmp_path / "tmp"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
+    }
+    program = Program(tmp_path, environment)
+    environment["TOKEN"] = program.token
+    yield program
+    for process in program.started:
+        process.kill()
+        process.communicate()
+    for line in program.left():
+        if line[0].isdigit():
+            os.kill(int(line.split()[0]), signal.SIGKILL)

@@ -1,0 +1,514 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Tree
+from markdown import Markdown
+from sample import LLAMA, MODEL, NASTY, STARTED, report, step
+
+from gb10docs import evidence
+from gb10docs.evidence import BadLedgerError
+from gb10docs.evidence_line import excerpt
+from gb10docs.fences import BadPage
+from gb10docs.markdown import GB10Docs
+from gb10docs.results import Check, Container, Outcome, StepResult
+from gb10docs.snippets import read_snippet
+
+GOLDEN = Path(__file__).parent / "golden"
+PAGE = "lessons/lesson-03.md"
+ASK = '# /// script\n# [tool.gb10docs]\n# timeout = "9s"\n# ///\n\necho "<&>"\n'
+FENCE = '```bash title="Ask"\n--8<-- "lesson-03/ask.sh"\n```'
+TREE = {f"docs/{PAGE}": f"# Three\n\n{FENCE}\n", "snippets/lesson-03/ask.sh": ASK}
+EXTENSIONS = [
+    "admonition", "attr_list", "tables", "toc", "pymdownx.details", "pymdownx.highlight",
+    "pymdownx.superfences", "pymdownx.snippets", "pymdownx.tabbed",
+]  # fmt: skip
+NO_GB10 = "Not run on a GB10 yet · "
+
+
+def converter(root: Path, page: str = PAGE, **options: Any) -> Markdown:
+    """Python-Markdown as the site sets it up."""
+    ours = [GB10Docs(root=str(root), page=page, **options)] if page else []
+    return Markdown(
+        extensions=[*EXTENSIONS, *ours],
+        extension_configs={
+            "pymdownx.snippets": {"base_path": [str(root / "snippets")], "check_paths": True},
+            "pymdownx.tabbed": {"alternate_style": True},
+        },
+    )
+
+
+def convert(root: Path, text: str | None = None, **options: Any) -> str:
+    """The HTML of lesson-03."""
+    path = root / "docs" / PAGE
+    if text is not None:
+        path.write_text(text)
+    return converter(root, **options).convert(path.read_text())
+
+
+def write_ledger(
+    root: Path, target: str, *results: StepResult, fresh: bool = True, flavour: str = "", **changes: Any
+) -> Path:
+    """Record what came of steps of lesson-03; `fresh` or of a snippet that has changed since."""
+    inputs = {
+        f"snippets/{one.snippet}": read_snippet(root / "snippets" / one.snippet, one.snippet).sha256
+        if fresh
+        else "0" * 64
+        for one in results
+    }
+    values: dict[str, Any] = {
+        "started": STARTED, "hardware": "NVIDIA GB10", "os": "DGX OS 7", "arch": "aarch64", "cores": 20,
+        "memory_bytes": 128 * 10**9, "python": "3.12.3", "gb10docs": "0.1.0", "docs_commit": "0123abc" * 5,
+        "recorded_by": "A. Owner",
+    }  # fmt: skip
+    ledger = evidence.merge(
+        None,
+        report(list(results), target=target),
+        {one.id: {f"snippets/{one.snippet}": inputs[f"snippets/{one.snippet}"]} for one in results},
+        evidence.Run(**(values | changes)),
+        flavour=flavour,
+    )
+    path = evidence.ledger_path(root, f"docs/{PAGE}", target, flavour)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(ledger.model_dump_json(by_alias=True))
+    return path
+
+
+def summary(html: str) -> str:
+    """The text of the one line of evidence, less its mark and what only a screen reader hears."""
+    (line,) = re.findall(r'<summary><span class="gb-evidence-mark".*?</span>(.*?)<span', html)
+    return str(line)
+
+
+def look(html: str) -> str:
+    """How the one line of evidence is drawn."""
+    (found,) = re.findall(r'<details class="gb-evidence" data-look="([\w-]+)"', html)
+    return str(found)
+
+
+class Outline(HTMLParser):
+    """Tags in order, and attributes that are scripts; fails where a tag is not closed."""
+
+    VOID = ("br", "input", "img", "hr")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags += [tag, *(name for name, _ in attrs if name.startswith("on"))]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.VOID
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def outline(html: str) -> list[str]:
+    parser = Outline()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser.tags
+
+
+PASSED = step("ask", stdout="204\n", checks=[Check(name="contains '204'", held=True)], duration_s=1.2)
+FAILED = step(
+    "ask",
+    Outcome.FAILED,
+    exit_code=7,
+    reason="snippets/lesson-03/ask.sh:6: `echo` failed with exit code 7",
+    stdout="out\n",
+    stderr="no such file\n",
+    checks=[Check(name="contains '204'", held=False, message="got '203'")],
+    containers=[Container(service="trtllm", image="i:1", digest="sha256:1", state="exited", exit_code=1)],
+)
+STOOD_IN = step("ask", stdout="Paris\n", stand_ins=[LLAMA, MODEL])
+REPLACED = step("ask", Outcome.REPLACED, reason="llama.cpp answers on port 8001", stand_ins=[LLAMA])
+CASES: dict[str, tuple[str, StepResult]] = {
+    "real": ("gb10", PASSED),
+    "failed": ("gb10", FAILED),
+    "elsewhere": ("nvidia", PASSED),
+    "stand-in": ("cpu", STOOD_IN),
+    "replaced": ("cpu", REPLACED),
+}
+
+
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "stale"])
+@pytest.mark.parametrize("case", [*CASES])
+def test_each_outcome_has_its_own_html(tree: Tree, case: str, fresh: bool) -> None:
+    root = tree(TREE)
+    target, result = CASES[case]
+    write_ledger(root, target, result, fresh=fresh, flavour=evidence.flavour_of(target))
+    same_as_golden(f"{case}{'' if fresh else '-stale'}.html", convert(root))
+
+
+def test_a_step_without_a_record_says_so(tree: Tree) -> None:
+    same_as_golden("never.html", convert(tree(TREE)))
+
+
+def same_as_golden(name: str, html: str) -> None:
+    """Compare the evidence with a golden file; with GOLDEN=write in the environment, write it."""
+    outline(html)
+    path = GOLDEN / name
+    line = html[html.index('<details class="gb-evidence"') :].removesuffix("</div>")
+    readable = re.sub(r"(?=<(?:summary|table|tr|div|p|pre|ul|dl|details)\b)", "\n", line).strip() + "\n"
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text(readable)
+    assert readable == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "result", "says"),
+    [
+        ("gb10", PASSED, "Ran on GB10 · 1 Mar 2026 · 1.20 s · passed"),
+        ("gb10", FAILED, "Failed on GB10 · 1 Mar 2026 · 0.25 s · exit status 7"),
+        ("gb10", STOOD_IN, f"{NO_GB10}stand-ins on a GB10, 1 Mar 2026, 0.25 s"),
+        ("nvidia", PASSED, f"{NO_GB10}ran on another NVIDIA GPU, nothing stood in, 1 Mar 2026, 1.20 s"),
+        ("cpu", PASSED, f"{NO_GB10}ran on a CPU, nothing stood in, 1 Mar 2026, 1.20 s"),
+        ("cpu", STOOD_IN, f"{NO_GB10}CPU stand-in, 1 Mar 2026, 0.25 s"),
+        ("cpu", REPLACED, f"{NO_GB10}replaced on a CPU, 1 Mar 2026: the command did not run"),
+        ("cpu", FAILED, f"{NO_GB10}failed on a CPU, 1 Mar 2026, 0.25 s"),
+    ],
+)
+def test_the_line_says_what_there_is(tree: Tree, target: str, result: StepResult, says: str) -> None:
+    root = tree(TREE)
+    write_ledger(root, target, result)
+    assert summary(convert(root)) == says
+
+
+def test_a_stale_record_names_what_changed(tree: Tree) -> None:
+    root = tree(TREE)
+    write_ledger(root, "gb10", PASSED, fresh=False)
+    html = convert(root)
+    assert summary(html).endswith("passed · stale: the snippet changed since")
+    assert '<details class="gb-evidence" data-look="real" data-stale=""' in html
+
+
+def test_only_a_pass_on_a_gb10_with_nothing_standing_in_is_drawn_as_real(tree: Tree) -> None:
+    for target in ("gb10", "nvidia", "cpu", "other"):
+        for result in (PASSED, FAILED, STOOD_IN, REPLACED):
+            root = tree(TREE)
+            path = write_ledger(root, target, result)
+            html = convert(root)
+            assert ('"real"' in html) == (target == "gb10" and result is PASSED)
+            path.unlink()
+
+
+def test_what_a_gb10_says_goes_before_all_else(tree: Tree) -> None:
+    root = tree(TREE)
+    write_ledger(root, "cpu", STOOD_IN, flavour="llamacpp")
+    write_ledger(root, "gb10", FAILED)
+    write_ledger(root, "nvidia", PASSED, gpu="NVIDIA H200")
+    html = convert(root)
+    assert look(html) == "failed"
+    assert re.findall(r'scope="row">(.*?)<', html) == ["GB10", "NVIDIA H200", "CPU (llamacpp)"]
+
+
+def test_without_a_gb10_the_best_of_the_others_is_told(tree: Tree) -> None:
+    root = tree(TREE)
+    write_ledger(root, "cpu", STOOD_IN, flavour="llamacpp")
+    write_ledger(root, "cpu", FAILED, flavour="vllm")
+    assert look(convert(root)) == "stand-in"
+    write_ledger(root, "nvidia", PASSED, gpu="NVIDIA H200")
+    assert summary(convert(root)).startswith(f"{NO_GB10}ran on NVIDIA H200, nothing stood in")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</details></div><script>alert(1)</script>",
+        '" onload="alert(1)',
+        "**bold** [link](http://x) `code` <b>&amp;",
+        "\x02wzxhzdk:0\x03 \x02amp\x03",
+        "\u202egnp.exe\u2066 \u200b",
+        "{{ page.title }} {% include 'x' %} {: #id }",
+        "x" * 1_000_000,
+        "\n" * 10_000 + "y\n" * 10_000,
+        "\x1b]8;;http://x\x07click\x1b]8;;\x07" * 1000,
+        NASTY,
+    ],
+    ids=["tags", "quote", "markdown", "stash", "bidi", "templates", "megabyte", "lines", "links", "nasty"],
+)
+def test_a_hostile_ledger_is_shown_as_text(tree: Tree, text: str) -> None:
+    root = tree(TREE)
+    plain = convert(root)
+    result = step(
+        "ask", Outcome.FAILED, exit_code=1, reason=text, stderr=text,
+        checks=[Check(name=text, held=False, message=text)],
+        containers=[Container(service=text, image=text, digest=text, state=text)],
+    )  # fmt: skip
+    path = write_ledger(
+        root, "cpu", result,
+        hardware=text, os=text, driver=text, recorded_by=text, docs_commit=text, gpu=text,
+        engines=[evidence.Engine(name=text, version=text, image=text)],
+        models=[evidence.Model(name=text, revision=text)],
+    )  # fmt: skip
+    hostile = json.loads(path.read_text())
+    hostile["steps"]["lesson-03/ask"]["inputs"] |= dict.fromkeys([text, f"compose/{text}"], "0")
+    path.write_text(json.dumps(hostile))
+    html = convert(root, repo_url="https://example.org/r")
+    assert set(outline(html)) <= {*outline(plain), "pre", "ul", "li", "dl", "dt", "dd", "time", "br", "div"}
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html)
+    assert re.findall(r"<a [^>]*>", html)[0].startswith('<a href="../../evidence/')
+    assert len(html) < 60_000
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "/etc/passwd", "../..", "snippets/../../x", "x#y", "~"])
+def test_a_ledger_makes_the_build_read_nothing_outside_the_tree(tree: Tree, name: str) -> None:
+    root = tree(TREE)
+    path = write_ledger(root, "gb10", PASSED)
+    hostile = json.loads(path.read_text())
+    hostile["steps"]["lesson-03/ask"]["inputs"][name] = "0"
+    path.write_text(json.dumps(hostile))
+    start = time.perf_counter()
+    assert " · stale: " in summary(convert(root))
+    assert time.perf_counter() - start < 1
+
+
+def test_output_is_cut_to_twelve_lines_as_a_terminal_shows_them() -> None:
+    lines = excerpt("".join(f"line {number}\n" for number in range(100)))
+    assert len(lines) == 12
+    assert lines[5:8] == ["line 5", "… 89 lines left out", "line 95"]
+    assert excerpt("10 %\r50 %\r\x1b[32mdone\x1b[0m\r\n") == ["done"]
+    assert excerpt("x" * 10**6) == ["x" * 400 + "…"]
+
+
+@pytest.mark.parametrize("indented", [
+    "- one\n\n{4}\n\n- two\n",
+    "- one\n{4}\n- two\n",
+    "1. one\n\n    - two\n\n{8}\n",
+    '=== "curl"\n\n{4}\n\n=== "Python"\n\n    text\n',
+    "!!! note\n\n{4}\n",
+    "!!! note\n{4}\n",
+    '??? note "More"\n\n{4}\n\n    text\n',
+    '1. one\n\n    === "curl"\n\n        !!! note\n\n{12}\n\n    text\n',
+    "text\n{0}\ntext\n",
+    "{0}",
+    "<!-- one line -->\n\n{0}\n",
+])  # fmt: skip
+def test_a_snippet_and_its_line_stay_together_wherever_they_stand(tree: Tree, indented: str) -> None:
+    def place(match: re.Match[str]) -> str:
+        return "\n".join(" " * int(match[1]) + line for line in FENCE.split("\n"))
+
+    root = tree(TREE)
+    html = convert(root, re.sub(r"\{(\d+)\}", place, indented))
+    outline(html)
+    block = (
+        r'<div class="gb-step" id="step-ask">\n<div class="highlight">.*?</div>\n<details class="gb-evidence"'
+    )
+    assert len(re.findall(block, html, re.DOTALL)) == 1
+    assert "/// script" not in html
+    assert "gb10docs" not in re.sub(r"Ledger.*", "", html)
+
+
+@pytest.mark.parametrize("text", ["````markdown\n{}\n````\n", "<!--\n\n{}\n\n-->\n", "~~~text\n{}\n~~~\n"])
+def test_what_only_looks_like_a_snippet_has_no_line(tree: Tree, text: str) -> None:
+    html = convert(tree(TREE), text.format(FENCE))
+    assert "gb-evidence" not in html
+
+
+def test_a_snippet_is_shown_verbatim(tree: Tree) -> None:
+    body = 'cat <<-X\n\ttab  two spaces  \n\n\n--8<-- "gone.sh"\n;--8<-- "b.sh"\n**no** <b>&amp;\nX\n'
+    root = tree(TREE | {"snippets/lesson-03/ask.sh": f"# /// script\n# ///\n{body}"})
+    html = convert(root, f"- one\n\n{FENCE.replace('```', '    ```').replace('--8', '    --8')}\n")
+    code = re.search(r"<code>(.*?)</code>", html, re.DOTALL)
+    assert code
+    text = re.sub(r"<[^>]*>", "", code[1])
+    assert text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&amp;", "&") == body
+
+
+def test_the_same_snippet_twice_has_two_anchors_of_its_own(tree: Tree) -> None:
+    html = convert(tree(TREE), f"# Step ask\n\n{FENCE}\n\n{FENCE}\n")
+    assert re.findall(r' id="([^"]*)"', html) == ["step-ask_1", "step-ask", "step-ask-2"]
+
+
+def test_the_same_converter_can_be_used_again(tree: Tree) -> None:
+    root = tree(TREE)
+    one = converter(root)
+    text = (root / "docs" / PAGE).read_text()
+    first = one.convert(text)
+    assert one.reset().convert("# No snippet\n") == '<h1 id="no-snippet">No snippet</h1>'
+    assert one.reset().convert(text) == first
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_page_whose_text_came_otherwise_still_finds_its_steps(tree: Tree, line_end: str) -> None:
+    root = tree(TREE | {f"docs/{PAGE}": f"---\ntitle: Three\n---\n\n{FENCE}\n"})
+    html = converter(root).convert(f"# Added\n\n{FENCE}\n".replace("\n", line_end))
+    assert 'id="step-ask"' in html
+
+
+def test_where_nobody_says_which_page_it_is_no_evidence_is_known(tree: Tree) -> None:
+    root = tree(TREE)
+    write_ledger(root, "gb10", PASSED)
+    html = convert(root, page="nowhere.md")
+    assert '<p class="gb-evidence" data-look="never"' in html
+    assert "No evidence known for lesson-03/ask.sh" in html
+    assert "echo" in html
+
+
+def test_a_fence_that_is_no_include_stops_the_build(tree: Tree) -> None:
+    with pytest.raises(BadPage, match=r"lesson-03\.md:3: a bash fence holds exactly one line"):
+        convert(tree(TREE), "# Three\n\n```bash\nrm -rf x\n```\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "no ledger: Invalid JSON"),
+        ("<<<<<<< HEAD\n", "no ledger"),
+        ('{"schema": "gb10docs.ledger/9", "page": "", "target": ""}', "no ledger: schema"),
+        (
+            '{"schema": "gb10docs.ledger/1", "page": "docs/lessons/lesson-03.md", "target": "cpu"}',
+            "ran on 'cpu'",
+        ),
+        (
+            '{"schema": "gb10docs.ledger/1", "page": "docs/other.md", "target": "gb10"}',
+            "speaks of docs/other.md",
+        ),
+    ],
+)
+def test_a_wrong_ledger_stops_the_build(tree: Tree, text: str, reason: str) -> None:
+    root = tree(TREE | {"docs/evidence/lessons/lesson-03/gb10.json": text})
+    with pytest.raises(BadLedgerError, match=re.escape("lesson-03/gb10.json: ")) as error:
+        convert(root)
+    assert reason in str(error.value)
+
+
+def test_a_commit_is_linked_where_the_repository_is_known(tree: Tree) -> None:
+    root = tree(TREE)
+    write_ledger(root, "gb10", PASSED, dirty=True)
+    commit = "0123abc" * 5
+    assert f'href="https://example.org/r/commit/{commit}"' in convert(root, repo_url="https://example.org/r/")
+    assert "with changes that are in no commit" in convert(root)
+    assert "example.org" not in convert(root, repo_url="javascript:alert(1)//example.org")
+
+
+# In the programs that build sites.
+
+CONFIG = """site_name: Test
+site_url: https://example.org/docs/
+use_directory_urls: {directories}
+theme: {{name: material, font: false}}
+validation: {{omitted_files: warn, absolute_links: warn, unrecognized_links: warn, anchors: warn}}
+markdown_extensions:
+  - admonition
+  - pymdownx.highlight
+  - pymdownx.superfences
+  - gb10docs.markdown
+  - pymdownx.snippets: {{base_path: [snippets], check_paths: true}}
+  - pymdownx.tabbed: {{alternate_style: true}}
+"""
+PAGES = {
+    "docs/index.md": f"# Home\n\n{FENCE}\n\n[deep](#step-ask)\n",
+    f"docs/{PAGE}": f"---\ntitle: Three\n---\n# Three\n\n[deep](#step-ask)\n\n{FENCE}\n",
+    "docs/lessons/deep/index.md": f'# Deep\n\n=== "A"\n\n    {FENCE.replace(chr(10), chr(10) + "    ")}\n',
+}
+
+
+def zensical() -> str:
+    """The zensical program: beside this Python, or where ZENSICAL says."""
+    program = os.environ.get("ZENSICAL") or shutil.which("zensical", path=Path(sys.executable).parent)
+    return program or pytest.skip("zensical is not installed here: set ZENSICAL to the program")
+
+
+def mkdocs(root: Path) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    return build(root, [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"])
+
+
+def build(root: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    here = str(Path(__file__).parents[1])
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": here}
+    return subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture(params=["mkdocs", "zensical"])
+def builder(request: pytest.FixtureRequest) -> Callable[[Path], subprocess.CompletedProcess[str]]:
+    if request.param == "mkdocs":
+        return mkdocs
+    program = zensical()
+    return lambda root: build(root, [program, "build", "--strict"])
+
+
+@pytest.mark.parametrize("directories", [True, False], ids=["directories", "files"])
+def test_a_site_shows_the_evidence_of_every_page(
+    tree: Tree, builder: Callable[[Path], subprocess.CompletedProcess[str]], directories: bool
+) -> None:
+    root = tree(TREE | PAGES | {"mkdocs.yml": CONFIG.format(directories=str(directories).lower())})
+    ledger = write_ledger(root, "gb10", PASSED)
+    done = builder(root)
+    assert (done.returncode, done.stderr.removesuffix("No issues found\n")) == (0, "")
+    site = root / "site"
+    pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
+    assert len(pages) == 3
+    for page in pages:
+        html = page.read_text()
+        links = re.findall(r'href="([^"]*(?:snippets|evidence)/[^"]*)"', html)
+        targets = [(page.parent / link).resolve().relative_to(site.resolve()).as_posix() for link in links]
+        ours = "lesson-03" in page.as_posix()
+        assert targets == [ledger.relative_to(root / "docs").as_posix()] * ours + [
+            "snippets/lesson-03/ask.sh"
+        ]
+        assert ("Ran on GB10" in html) == ours
+        assert html.count('class="gb-evidence"') == html.count('id="step-ask"') == 1
+    (index,) = [path for path in site.rglob("search*.json") if "evidence" not in path.parts]
+    assert "echo" in index.read_text()
+    assert not any(
+        word in index.read_text() for word in ("Ran on GB10", "Not run", "A. Owner", "This snippet")
+    )
+
+
+def test_a_wrong_ledger_stops_the_site_with_file_and_reason(
+    tree: Tree, builder: Callable[[Path], subprocess.CompletedProcess[str]]
+) -> None:
+    root = tree(TREE | PAGES | {"mkdocs.yml": CONFIG.format(directories="true")})
+    write_ledger(root, "gb10", PASSED).write_text('{"schema": "gb10docs.ledger/9"}')
+    done = builder(root)
+    assert done.returncode != 0
+    assert "lesson-03/gb10.json: no ledger: schema" in done.stdout + done.stderr
+
+
+# What it costs.
+
+
+def test_it_costs_little_beside_what_a_page_costs_anyway(tree: Tree) -> None:
+    names = [f"lesson-03/s{number}.sh" for number in range(40)]
+    text = "\n\n".join(f'```bash\n--8<-- "{name}"\n```\n\nSome **words** on `it`.' for name in names)
+    root = tree({f"snippets/{name}": ASK + "true\n" * 8 for name in names} | {f"docs/{PAGE}": text})
+    results = [step(f"s{number}", stdout="line\n" * 30, stand_ins=[LLAMA]) for number in range(40)]
+    for day, target in enumerate(("gb10", "nvidia", "cpu")):
+        write_ledger(root, target, *results, started=STARTED + timedelta(days=day))
+    plain, ours = converter(root, page=""), converter(root)
+
+    def fastest(one: Markdown) -> float:
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            html = one.reset().convert(text)
+            times.append(time.perf_counter() - start)
+        assert html.count("<code>") >= 40
+        return min(times)
+
+    assert fastest(ours) < 4 * fastest(plain)
