@@ -29,7 +29,7 @@ from gb10docs.evidence import (
 from gb10docs.pages import Page, Step
 from gb10docs.reports.verdict import took
 
-TARGETS = {"gb10": "GB10", "nvidia": "another NVIDIA GPU", "cpu": "CPU"}
+TARGETS = {"gb10": "GB10", "nvidia": "NVIDIA GPU", "cpu": "CPU"}
 """What a reader calls the targets, the real thing first."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -78,6 +78,11 @@ class Row:
     def run(self) -> Run | None:
         """The run that the record comes from."""
         return self.ledger.runs.get(self.record.run)
+
+    @property
+    def why_stale(self) -> str:
+        """What changed, and after when; of a record that is stale."""
+        return f"{', '.join(self.stale)} changed after {date(self.record.started)}"
 
     @property
     def machine(self) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
-Tree = Callable[..., Path]
+from trees import Tree, page_of
 
 
 @pytest.fixture
@@ -28,10 +27,3 @@ def tree(tmp_path: Path) -> Tree:
         return tmp_path
 
     return write
-
-
-def page_of(snippets: list[str]) -> str:
-    """A page that shows these snippets in order."""
-    languages = {".sh": "bash", ".py": "python"}
-    fences = [f'```{languages[Path(name).suffix]}\n--8<-- "{name}"\n```\n' for name in snippets]
-    return "\n".join(["# A page\n", *fences])

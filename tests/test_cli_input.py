@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Tree, page_of
+from trees import Tree, page_of
 
 ROOT = Path(__file__).resolve().parents[1]
 LAZY = (

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Tree
+from trees import Tree
 
 from gb10docs.compose import BadService, read_service
 

@@ -6,13 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Tree
 from sample import LLAMA, STARTED, step
 from test_markdown import PASSED, REPLACED, STOOD_IN, TREE, convert, write_ledger
+from trees import Tree
 
 from gb10docs.evidence import BadLedgerError
 from gb10docs.evidence_diff import diff
-from gb10docs.evidence_status import evidence_page, status
+from gb10docs.evidence_page import render
+from gb10docs.evidence_status import status
 from gb10docs.results import Outcome
 
 TWO = TREE | {
@@ -44,8 +45,8 @@ def test_the_status_tells_what_each_ledger_comes_to(root: Path) -> None:
 
 
 def test_the_page_has_lessons_by_targets_counts_and_what_is_stale(root: Path) -> None:
-    page = evidence_page(root)
-    assert "| Lesson | GB10 | another NVIDIA GPU | CPU |" in page
+    page = render(root)
+    assert "| Lesson | GB10 | NVIDIA GPU | CPU |" in page
     assert r"| [One \| \<b\>](<../lessons/lesson-01.md>) | not run yet | not run yet | not run yet |" in page
     counts = "| 1 | 0 | 0 | 1 | 0 | 0 | 0 | 0 | 10 Apr 2026 |"
     assert f"| [lesson-03, cpu-llamacpp](<lessons/lesson-03/cpu-llamacpp.json>) {counts}" in page
@@ -55,19 +56,19 @@ def test_the_page_has_lessons_by_targets_counts_and_what_is_stale(root: Path) ->
 
 def test_the_page_can_lie_elsewhere_and_its_links_lead_to_files(root: Path) -> None:
     for at in ("evidence/index.md", "evidence.md", "a/b/c.md"):
-        for link in re.findall(r"\]\(<(.*?)>\)", evidence_page(root, at)):
+        for link in re.findall(r"\]\(<(.*?)>\)", render(root, at)):
             assert (root / "docs" / at).parent.joinpath(link).resolve().is_file()
 
 
 def test_the_page_is_a_page(root: Path) -> None:
-    html = convert(root, evidence_page(root))
+    html = convert(root, render(root))
     assert html.count("<table>") == 2
     assert "<b>" not in html
     assert '<td style="text-align: right;">1</td>' in html
 
 
 def test_a_tree_without_ledgers_has_a_page_too(tree: Tree) -> None:
-    assert "There is no ledger yet." in evidence_page(tree(TWO))
+    assert "There is no ledger yet." in render(tree(TWO))
 
 
 def test_every_look_is_counted_apart(tree: Tree) -> None:
@@ -81,7 +82,7 @@ def test_every_look_is_counted_apart(tree: Tree) -> None:
         if result
     ]
     write_ledger(root, "gb10", *results)
-    assert "| 5 | 1 | 0 | 1 | 1 | 1 | 1 | 0 | 1 Mar 2026 |" in evidence_page(root)
+    assert "| 5 | 1 | 0 | 1 | 1 | 1 | 1 | 0 | 1 Mar 2026 |" in render(root)
 
 
 def test_a_diff_names_what_changed_in_environment_and_outputs(root: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Tree, page_of
+from trees import Tree, page_of
 
 from gb10docs.compose import BadService
 from gb10docs.lint import BadStep, lint

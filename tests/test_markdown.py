@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Tree
 from markdown import Markdown
 from sample import LLAMA, MODEL, NASTY, STARTED, report, step
+from trees import Tree
 
 from gb10docs import evidence
 from gb10docs.evidence import BadLedgerError
@@ -181,7 +181,7 @@ def same_as_golden(name: str, html: str) -> None:
         ("gb10", PASSED, "Ran on GB10 · 1 Mar 2026 · 1.20 s · passed"),
         ("gb10", FAILED, "Failed on GB10 · 1 Mar 2026 · 0.25 s · exit status 7"),
         ("gb10", STOOD_IN, f"{NO_GB10}stand-ins on a GB10, 1 Mar 2026, 0.25 s"),
-        ("nvidia", PASSED, f"{NO_GB10}ran on another NVIDIA GPU, nothing stood in, 1 Mar 2026, 1.20 s"),
+        ("nvidia", PASSED, f"{NO_GB10}ran on NVIDIA GPU, nothing stood in, 1 Mar 2026, 1.20 s"),
         ("cpu", PASSED, f"{NO_GB10}ran on a CPU, nothing stood in, 1 Mar 2026, 1.20 s"),
         ("cpu", STOOD_IN, f"{NO_GB10}CPU stand-in, 1 Mar 2026, 0.25 s"),
         ("cpu", REPLACED, f"{NO_GB10}replaced on a CPU, 1 Mar 2026: the command did not run"),

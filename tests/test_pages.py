@@ -9,9 +9,9 @@ from typing import Any
 
 import markdown
 import pytest
-from conftest import Tree, page_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from trees import Tree, page_of
 
 from gb10docs.fences import BadPage, fences
 from gb10docs.pages import read_page

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conftest import Tree
+from trees import Tree
 
 from gb10docs import machine
 from gb10docs.compose import Service

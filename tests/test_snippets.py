@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from conftest import Tree, page_of
 from pytest_examples import CodeExample, EvalExample
 from pytest_examples.config import ExamplesConfig
+from trees import Tree, page_of
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.fences import BadPage, fences

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Tree, page_of
+from trees import Tree, page_of
 
 from gb10docs.fences import BadPage
 from gb10docs.tree import BadOrder, NoSuchPage, find_root, lessons, read_pages, with_foundations

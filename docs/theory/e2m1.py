@@ -20,7 +20,7 @@
 #
 # $$
 # x = \begin{cases}
-# (-1)^S \cdot \frac{M}{2} & \text{if } E = 0 \\
+# (-1)^S \cdot \frac{M}{2} & \text{if}\ E = 0 \\
 # (-1)^S \cdot 2^{E-1} \cdot \left(1 + \frac{M}{2}\right) & \text{otherwise}
 # \end{cases}
 # $$

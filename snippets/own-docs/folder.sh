@@ -2,5 +2,5 @@
 # [tool.gb10docs]
 # ///
 cd "$(mktemp -d)"
-mkdir -p docs snippets/hello
-export TMPDIR="$PWD"
+mkdir -p docs snippets/hello tmp
+export TMPDIR="$PWD/tmp"

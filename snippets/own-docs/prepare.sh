@@ -1,8 +1,8 @@
 # /// script
 # [tool.gb10docs]
-# needs = ["command:gb10docs"]
-# expect.contains = ["hello/system", "Linux"]
+# needs = ["command:gb10docs", "command:jq"]
+# expect.contains = ["hello/system", "uname --kernel-name"]
 # ///
 gb10docs site prepare --root .
-jq '.steps[] | .id, .says' docs/hello.json
+jq '.steps[] | {id, command, says}' docs/hello.json
 cat docs/hello.txt
