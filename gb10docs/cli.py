@@ -12,6 +12,7 @@ import typer
 import gb10docs
 from gb10docs.bench.cli import app as bench_app
 from gb10docs.errors import GB10DocsError
+from gb10docs.site.cli import app as site_app
 
 app = typer.Typer(
     help="Run the snippets of a documentation page in page order, and keep the evidence.",
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(bench_app, name="bench")
+app.add_typer(site_app, name="site")
 
 Root = Annotated[Path | None, typer.Option("--root", help="Tree that holds docs/ and snippets/.", show_default=False)]
 

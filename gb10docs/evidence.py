@@ -57,7 +57,7 @@ class Standing(StrEnum):
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Engine(_Record):

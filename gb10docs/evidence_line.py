@@ -6,18 +6,21 @@ Everything that comes from a ledger is text here: escaped, less control characte
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from gb10docs.evidence import Engine, Run
-from gb10docs.evidence_rows import TARGETS, Look, Row, Saying, date, lasted, outcome, say
+from gb10docs.evidence_rows import Look, Row, Saying, date, lasted, outcome, say
 from gb10docs.pages import Step
 from gb10docs.reports.verdict import printable
+from gb10docs.results import Check
 
 LINES, COLUMNS, WORDS = 12, 400, 300
 """Most lines of output shown, characters of each, and characters of any other text."""
 _DECEPTIVE = re.compile(r"[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff]")
 """Characters that reorder or hide what is around them, or are none."""
+
+_NEVER = f'<tr data-look="{Look.NEVER.value}"><th scope="row">GB10</th><td colspan="3">not run yet</td></tr>'
 
 Link = Callable[[str], str]
 """From a path below the site's root to an address relative to the page."""
@@ -25,10 +28,11 @@ Link = Callable[[str], str]
 
 def line(step: Step, rows: Sequence[Row], link: Link, repo_url: str = "") -> str:
     """The evidence of a step, best first."""
-    runs = "".join(_run(row, step.name, link, repo_url) for row in rows)
-    snippet = _anchor(link(f"snippets/{step.snippet.name}"), "This snippet as a file")
-    body = f'{_table(rows)}{runs}<p class="gb-evidence-links">{snippet}</p>'
-    return _details(say(rows), body, f"evidence of step {step.name}")
+    runs = "".join(_run(row, step.name, repo_url) for row in rows)
+    links = [_anchor(link(f"snippets/{step.snippet.name}"), "This snippet as a file")]
+    links += [_anchor(link(row.file), f"Ledger {row.name}.json") for row in rows]
+    body = f'{_table(rows)}{runs}<p class="gb-evidence-links">{" · ".join(links)}</p>'
+    return _details(say(rows), body)
 
 
 def unknown(snippet: str) -> str:
@@ -37,55 +41,47 @@ def unknown(snippet: str) -> str:
     return f'<p class="gb-evidence" data-look="never" data-search-exclude="">{text}</p>'
 
 
-def _details(saying: Saying, body: str, label: str) -> str:
+def _details(saying: Saying, body: str) -> str:
     stale = ' data-stale=""' if saying.stale else ""
     return (
         f'<details class="gb-evidence" data-look="{saying.look.value}"{stale} data-search-exclude="">'
-        f'<summary><span class="gb-evidence-mark" aria-hidden="true"></span>{_text(str(saying))}'
-        f'<span class="gb-hidden">: {_text(label)}</span></summary>'
+        f"<summary>{_text(str(saying))}</summary>"
         f'<div class="gb-evidence-body">{body}</div></details>'
     )
 
 
 def _table(rows: Sequence[Row]) -> str:
-    targets = dict.fromkeys([*TARGETS, *(row.ledger.target for row in rows)])
-    lines = "".join(
-        "".join(_cells(row) for row in rows if row.ledger.target == target) or _never(target)
-        for target in targets
-    )
+    """A row for each target that has a record, and one for a GB10 in any case."""
+    if not rows:
+        return ""
+    there = any(row.ledger.target == "gb10" for row in rows)
+    lines = ("" if there else _NEVER) + "".join(map(_cells, rows))
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("Target", "Outcome", "When (UTC)", "Took"))
     return (
         '<table class="gb-evidence-targets"><caption>The last recorded run on each target</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+        f"<tr>{heads}</tr>{lines}</table>"
     )
 
 
 def _cells(row: Row) -> str:
     flavour = f" ({row.ledger.flavour})" if row.ledger.flavour else ""
     stale = f"; stale: {', '.join(row.stale)} changed since" if row.stale else ""
-    when = f'<time datetime="{row.record.started.isoformat()}">{date(row.record.started)}</time>'
     attributes = f' data-look="{row.look.value}"' + (' data-stale=""' if row.stale else "")
     return (
         f'<tr{attributes}><th scope="row">{_text(row.machine + flavour)}</th>'
-        f"<td>{_text(outcome(row) + stale, 900)}</td><td>{when}</td><td>{lasted(row)}</td></tr>"
+        f"<td>{_text(outcome(row) + stale, 900)}</td>"
+        f"<td>{date(row.record.started)}</td><td>{lasted(row)}</td></tr>"
     )
 
 
-def _never(target: str) -> str:
-    cells = f'<th scope="row">{TARGETS[target]}</th><td colspan="3">not run yet</td>'
-    return f'<tr data-look="{Look.NEVER.value}">{cells}</tr>'
-
-
-def _run(row: Row, step: str, link: Link, repo_url: str) -> str:
-    """What one record holds: why, output, checks, environment and the ledger itself."""
+def _run(row: Row, step: str, repo_url: str) -> str:
+    """What one record holds: why, output, checks and environment."""
     title = f"{row.machine}, {date(row.record.started)}"
     reason = f"<p>{_text(row.record.reason)}</p>" if row.record.reason else ""
-    ledger = _anchor(link(row.file), f"Ledger {row.name}.json")
     return (
         f'<div class="gb-evidence-run" data-look="{row.look.value}">'
         f'<p class="gb-evidence-title">{_text(title)}</p>'
-        f"{reason}{_output(row, step, title)}{_checks(row)}{_facts(row, repo_url)}"
-        f'<p class="gb-evidence-links">{ledger}</p></div>'
+        f"{reason}{_output(row, step, title)}{_facts(row, repo_url)}</div>"
     )
 
 
@@ -117,23 +113,21 @@ def excerpt(output: str) -> list[str]:
     return [_clean(line.rstrip("\r").rpartition("\r")[2], COLUMNS) for line in lines]
 
 
-def _checks(row: Row) -> str:
-    if not row.record.checks:
-        return ""
-    items = "".join(
-        f"<li>{_text(check.name)}: {'held' if check.held else 'did not hold'}"
-        f"{f' ({_text(check.message)})' if check.message else ''}</li>"
-        for check in row.record.checks
-    )
-    return f'<ul class="gb-evidence-checks" aria-label="Checks">{items}</ul>'
-
-
 def _facts(row: Row, repo_url: str) -> str:
-    facts = list(_environment(row.run, repo_url)) if row.run else []
-    containers = (f"{one.service}: {one.image} {one.digest}, {one.state}" for one in row.record.containers)
-    facts.append(("Containers", _each(containers)))
-    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
-    return f'<dl class="gb-evidence-facts">{items}</dl>' if items else ""
+    """Checks and environment, a line each; text with line ends, since a site has thousands of these."""
+    lines = [f"Check: {_check(check)}" for check in row.record.checks]
+    lines += [
+        f"Container: {_text(f'{one.service}: {one.image} {one.digest}, {one.state}')}"
+        for one in row.record.containers
+    ]
+    if row.run:
+        lines += [f"{name}: {value}" for name, value in _environment(row.run, repo_url) if value]
+    return f'<p class="gb-evidence-facts">{"\n".join(lines)}</p>' if lines else ""
+
+
+def _check(check: Check) -> str:
+    message = f" ({_text(check.message)})" if check.message else ""
+    return f"{_text(check.name)} {'held' if check.held else 'did not hold'}{message}"
 
 
 def _environment(run: Run, repo_url: str) -> Iterator[tuple[str, str]]:
@@ -142,8 +136,10 @@ def _environment(run: Run, repo_url: str) -> Iterator[tuple[str, str]]:
     yield "Hardware", _text(", ".join(filter(None, [run.hardware, run.arch, memory])))
     yield "Driver", _text(run.driver)
     yield "Software", _text(f"{run.os}, Python {run.python}, gb10docs {run.gb10docs}")
-    yield "Engines", _each(_engine(engine) for engine in run.engines)
-    yield "Models", _each(f"{model.name} {model.revision}".strip() for model in run.models)
+    for engine in run.engines:
+        yield "Engine", _text(_engine(engine))
+    for model in run.models:
+        yield "Model", _text(f"{model.name} {model.revision}")
     yield "Commit", _commit(run, repo_url)
     yield "Recorded by", _text(run.recorded_by)
 
@@ -159,10 +155,6 @@ def _commit(run: Run, repo_url: str) -> str:
     known = repo_url.startswith("https://") and re.fullmatch(r"[0-9a-f]{7,64}", run.docs_commit)
     shown = _anchor(f"{repo_url.rstrip('/')}/commit/{run.docs_commit}", short) if known else _text(short)
     return shown + (", with changes that are in no commit" if run.dirty else "")
-
-
-def _each(values: Iterable[str]) -> str:
-    return "<br>".join(_text(value) for value in values)
 
 
 def _anchor(address: str, text: str) -> str:

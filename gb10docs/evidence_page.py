@@ -109,8 +109,8 @@ gb10docs installed:
 
 1. `gb10docs doctor` says which steps can run on your machine, and what the others lack.
 2. `gb10docs run lesson-03 --record` runs the lesson top to bottom and writes
-   `docs/evidence/lessons/lesson-03/gb10.json`. Steps that are privileged or destructive are skipped unless you
-   allow them. `--recorded-by NAME` says whom to credit.
-3. `git add docs/evidence`, then `git diff --cached` shows all that you would publish. Secrets, your user name,
-   home folder, host and addresses are masked as the ledger is written; look it over all the same.
+   `docs/evidence/lessons/lesson-03/gb10.json`. Steps that are privileged or destructive are skipped unless
+   you allow them. `--recorded-by NAME` says whom to credit.
+3. `git add docs/evidence`, then `git diff --cached` shows all that you would publish. Secrets, your user
+   name, home folder, host and addresses are masked as the ledger is written; look it over all the same.
 4. Commit the ledger and open a pull request. A failure is welcome too: it is evidence."""

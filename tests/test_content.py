@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "docs" / "lessons").glob("*.md"))
+PAGES = sorted([*(ROOT / "docs" / "lessons").glob("*.md"), *(ROOT / "docs" / "how-to").glob("*.md")])
 SNIPPETS = sorted(path for path in (ROOT / "snippets").rglob("*") if path.suffix in {".sh", ".py"})
 SHELL = [path for path in SNIPPETS if path.suffix == ".sh"]
 PYTHON = [path for path in SNIPPETS if path.suffix == ".py"]

@@ -73,7 +73,12 @@ def test_what_came_out_is_the_same_twice_and_taken_from_the_cache(
 def test_another_text_or_package_is_executed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, SMALL)
     runs: list[str] = []
-    monkeypatch.setattr(notebooks, "_execute", lambda text, *_: runs.append(text) or {"cells": []})
+
+    def record(text: str, *_: object) -> notebooks.Notebook:
+        runs.append(text)
+        return {"cells": []}
+
+    monkeypatch.setattr(notebooks, "_execute", record)
     execute(path)
     execute(path)
     assert len(runs) == 1
@@ -106,7 +111,10 @@ FAULTS = {
         '# %% tags=["raises-exception"]\n1 / 0\n',
         r"small\.py:2: cell 1 failed: ZeroDivisionError",
     ),
-    "never ends": ("# %%\nok = 1\n\n# %%\nwhile True:\n    pass\n", r"small\.py:5: cell 2 still runs after 2 s"),
+    "never ends": (
+        "# %%\nok = 1\n\n# %%\nwhile True:\n    pass\n",
+        r"small\.py:5: cell 2 still runs after 2 s",
+    ),
     "ends its Python": ("# %%\nimport os\n\nos._exit(3)\n", r"small\.py:2: cell 1 ended its Python"),
     "has code above its cells": ("x = 1\n# %%\nprint(x)\n", r"small\.py:1: code stands above the first cell"),
 }
@@ -176,10 +184,10 @@ class TestOfTheCourse:
     def test_its_cells_run_one_after_the_other(
         self, path: Path, eval_example: EvalExample, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        cells = [cell for cell in notebooks.read(path.read_text(), path)["cells"] if cell["cell_type"] == "code"]
+        cells = notebooks.read(path.read_text(), path)["cells"]
         values: dict[str, object] = {}
-        for cell in cells:
-            example = CodeExample.create(cell["source"], path=path, prefix="python")
+        for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+            example = CodeExample.create(f"{cell['source']}\n", path=path, prefix="python")
             eval_example.set_config(ruff_line_length=110, ruff_ignore=["F821"], target_version="py310")
             eval_example.lint_ruff(example)
             values |= eval_example.run(example, module_globals=values)

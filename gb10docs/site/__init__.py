@@ -1,0 +1,1 @@
+"""What the site holds besides its pages, written before the build: the build itself executes nothing."""

@@ -1,0 +1,206 @@
+"""Notebooks: jupytext `py:percent` files under `docs/`, executed before the build.
+
+What came out is kept until the notebook, Python or an installed package changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gb10docs.atomic import write_text
+from gb10docs.errors import GB10DocsError
+from gb10docs.site.mathml import BadFormulaError, with_mathml
+
+Cell = dict[str, Any]
+Notebook = dict[str, Any]
+
+TEMPLATES = Path(__file__).parent / "jupyter"
+"""For `JUPYTER_PATH`: how mkdocs-jupyter draws a notebook here, without scripts and styles of its own."""
+_MARKER = re.compile(r"^# %%", re.MULTILINE)
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_AT = re.compile(r"Cell In\[\d+\], line (\d+)")
+_LINK = re.compile(r"\]\((?P<page>(?![a-z]+:|/)[^()\s#]+?)(?P<suffix>\.md|\.ipynb)(?P<anchor>#[^()\s]*)?\)")
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+class BadNotebookError(GB10DocsError):
+    """A notebook that cannot be read or does not run to its end; the message begins with file:line."""
+
+
+def sources(docs: Path) -> list[Path]:
+    """Every Python file below a folder that has cells, but for the published snippets."""
+    files = (path for path in sorted(docs.rglob("*.py")) if path.relative_to(docs).parts[0] != "snippets")
+    return [path for path in files if _MARKER.search(path.read_text(encoding="utf-8"))]
+
+
+def executed(path: Path, cache: Path, *, timeout: float) -> Notebook:
+    """The notebook with its outputs, from the cache if nothing has changed; `timeout` is in seconds a cell.
+
+    Raises:
+        BadNotebookError: A cell fails, or takes longer; the message names file, line and cell.
+    """
+    text = path.read_text(encoding="utf-8")
+    kept = cache / f"{_key(text)}.json"
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    notebook = _execute(text, path, timeout)
+    write_text(kept, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    return notebook
+
+
+def as_ipynb(notebook: Notebook, path: Path, *, directory_urls: bool = True) -> str:
+    """What mkdocs-jupyter renders: formulas as MathML, and links to pages as the built site has them.
+
+    Raises:
+        BadNotebookError: A formula is wrong, or a link leads to no page.
+    """
+    cells = [_drawn(cell, path, directory_urls) for cell in notebook["cells"]]
+    return json.dumps({**notebook, "cells": cells}, indent=1) + "\n"
+
+
+def as_markdown(notebook: Notebook) -> str:
+    """The notebook as text: formulas as TeX, code and what it printed in fences."""
+    return "\n\n".join(part for cell in notebook["cells"] for part in _written(cell)) + "\n"
+
+
+def read(text: str, path: Path) -> Notebook:
+    """A `py:percent` text as a notebook, each cell with the line on which it begins.
+
+    Raises:
+        BadNotebookError: Code stands above the first cell's marker.
+    """
+    import jupytext
+
+    lines = [text.count("\n", 0, marker.start()) + 1 for marker in _MARKER.finditer(text)]
+    cells = jupytext.reads(text, fmt="py:percent")["cells"]
+    if len(cells) != len(lines):
+        raise BadNotebookError(
+            f"{path}:1: code stands above the first cell: begin the cell with a line '# %%'"
+        )
+    numbered = enumerate(zip(cells, lines, strict=True), start=1)
+    return {
+        "cells": [_cell(cell, number, line) for number, (cell, line) in numbered],
+        "metadata": {"kernelspec": _KERNEL, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _cell(cell: Cell, number: int, line: int) -> Cell:
+    made = {
+        "cell_type": cell["cell_type"],
+        "id": f"cell-{number}",
+        "metadata": {"line": line},
+        "source": cell["source"],
+    }
+    return {**made, "execution_count": None, "outputs": []} if cell["cell_type"] == "code" else made
+
+
+def _key(text: str) -> str:
+    """Of the notebook, Python, every package here, and our own package where the notebook uses it."""
+    found = {path.name for entry in sys.path for path in Path(entry or ".").glob("*.dist-info")}
+    parts = [text, sys.version, *sorted(found)]
+    if "gb10docs" in text:
+        package = Path(__file__).parents[1]
+        parts += [file.read_text(encoding="utf-8") for file in sorted(package.rglob("*.py"))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _execute(text: str, path: Path, timeout: float) -> Notebook:
+    """Run every cell in a fresh kernel of this very Python, in an empty folder."""
+    import nbformat
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = nbformat.from_dict(read(text, path))  # type: ignore[no-untyped-call]
+    at = 0
+
+    def begun(cell_index: int, **_: object) -> None:
+        nonlocal at
+        at = cell_index
+
+    with tempfile.TemporaryDirectory(prefix="gb10docs-notebook-") as folder:
+        manager = AsyncKernelManager(
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+            connection_file=str(Path(folder) / "kernel.json"),
+            transport="ipc",
+        )
+        client = NotebookClient(
+            notebook, km=manager, timeout=timeout, force_raise_errors=True, record_timing=False,
+            resources={"metadata": {"path": folder}}, on_cell_start=begun,
+        )  # fmt: skip
+        try:
+            client.execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
+        except CellTimeoutError as error:
+            raise BadNotebookError(
+                f"{_place(notebook, at, path)} still runs after {timeout:g} s: make it faster"
+            ) from error
+        except CellExecutionError as error:
+            line = _failing_line(error.traceback)
+            raise BadNotebookError(
+                f"{_place(notebook, at, path, line)} failed: {error.ename}: {error.evalue}"
+            ) from error
+        except DeadKernelError as error:
+            raise BadNotebookError(f"{_place(notebook, at, path)} ended its Python: {error}") from error
+    return json.loads(json.dumps(notebook))  # type: ignore[no-any-return]
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """This environment, less what a user has set up for IPython."""
+    return {**os.environ, "IPYTHONDIR": folder, "MPLCONFIGDIR": folder, "PYTHONHASHSEED": "0"}
+
+
+def _place(notebook: Notebook, at: int, path: Path, line: int = 1) -> str:
+    return f"{path}:{notebook['cells'][at]['metadata']['line'] + line}: cell {at + 1}"
+
+
+def _failing_line(traceback: str) -> int:
+    """The cell's own line that failed, counted from 1."""
+    found = _AT.search(_ESCAPES.sub("", traceback))
+    return int(found[1]) if found else 1
+
+
+def _drawn(cell: Cell, path: Path, directory_urls: bool) -> Cell:
+    if cell["cell_type"] != "markdown":
+        return cell
+
+    def address(found: re.Match[str]) -> str:
+        return f"]({_address(found['page'], found['suffix'], path, directory_urls)}{found['anchor'] or ''})"
+
+    try:
+        return {**cell, "source": _LINK.sub(address, with_mathml(cell["source"]))}
+    except (BadFormulaError, BadNotebookError) as error:
+        raise BadNotebookError(f"{path}:{cell['metadata']['line']}: {error}") from error
+
+
+def _address(page: str, suffix: str, path: Path, directory_urls: bool) -> str:
+    """Where the site has a page that a notebook links to: mkdocs-jupyter leaves links as they are."""
+    beside = path.parent / f"{page}{suffix}"
+    if not beside.is_file() and not beside.with_suffix(".py").is_file():
+        raise BadNotebookError(f"a link to '{page}{suffix}', which is no page: mend it")
+    if not directory_urls:
+        return f"{page}.html"
+    folder = re.sub(r"(^|/)index$", r"\1", page)
+    return f"../{folder}/" if folder and not folder.endswith("/") else f"../{folder}"
+
+
+def _written(cell: Cell) -> Iterator[str]:
+    if cell["cell_type"] != "code":
+        yield cell["source"]
+        return
+    yield f"```python\n{cell['source']}\n```"
+    for output in cell["outputs"]:
+        text = output.get("text") or output.get("data", {}).get("text/plain", "")
+        if text:
+            yield f"```text\n{_ESCAPES.sub('', text).rstrip()}\n```"

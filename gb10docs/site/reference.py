@@ -1,0 +1,214 @@
+"""The reference pages, made from the program itself: commands, header, needs, targets, and what it writes.
+
+`gb10docs site prepare` writes them anew into this repository, where they are committed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import typer
+
+from gb10docs import needs, schemas, targets
+from gb10docs.header import Block
+from gb10docs.site.commands import Command, Parameter, commands, options_of
+from gb10docs.site.steps_json import PageSteps
+from gb10docs.site.tables import Schema, sections, table
+
+FOLDER = "reference"
+EXAMPLES = {
+    "list": ("gb10docs list",),
+    "run": (
+        "gb10docs run lesson-03",
+        "gb10docs run lesson-03 --target cpu --dry-run",
+        "gb10docs run lesson-03 --only ask-vllm.sh --only ask-vllm.py",
+        "gb10docs run lesson-03 --from serve-vllm --keep-going",
+        "gb10docs run lesson-01 --allow privileged --strict",
+        "gb10docs run lesson-03 --json report.json --junit report.xml",
+        'gb10docs run lesson-03 --record --recorded-by "Ada"',
+        "gb10docs run hello --root ../my-docs",
+    ),
+    "doctor": ("gb10docs doctor", "gb10docs doctor --target gb10 --allow privileged"),
+    "clean": ("gb10docs clean",),
+    "bench run": (
+        "gb10docs bench run --url http://127.0.0.1:8001 --model Qwen3-8B-NVFP4 --label trtllm",
+        "gb10docs bench run --url http://127.0.0.1:8002 --model Qwen3-8B-NVFP4 --requests 9 --json",
+    ),
+    "bench report": ("gb10docs bench report", "gb10docs bench report --json"),
+    "site prepare": ("gb10docs site prepare", "gb10docs site prepare --root ../my-docs --cell-timeout 120"),
+    "evidence status": ("gb10docs evidence status",),
+    "evidence diff": ("gb10docs evidence diff docs/evidence/lessons/lesson-03/cpu-llamacpp.json new.json",),
+    "evidence refresh": ("gb10docs evidence refresh",),
+}
+"""By command, lines that can be typed; a test parses each."""
+
+NEEDS = {
+    "docker": ("", "A Docker engine that answers", "Nothing, where a stand-in serves"),
+    "gpu": ("", "Its GPU; on `nvidia`, any NVIDIA GPU", "Nothing, where a stand-in serves; else unmet"),
+    "memory": ("16GB", "This much memory available", "Nothing, where a stand-in serves"),
+    "disk": (
+        "40GB",
+        "This much disk free at home",
+        "Nothing, where a stand-in serves or the local hub gives",
+    ),
+    "network": ("nvcr.io", "A host that answers on port 443", "A local hub for `huggingface.co`"),
+    "command": ("jq", "A program on the PATH, or one that an earlier step makes", ""),
+    "secret": ("HF_TOKEN", "A variable that is set in the environment", ""),
+    "server": ("trtllm", "A server that an earlier step starts", "A small model behind a real server"),
+    "model": ("nvidia/Qwen3-8B-NVFP4", "A model that an earlier step makes", "A small model of that name"),
+    "result": ("bench-vllm", "A result that an earlier step makes", ""),
+    "privileged": ("", "Your leave to act as root: `--allow privileged`", ""),
+    "destructive": ("", "Your leave to delete: `--allow destructive`", ""),
+}
+"""By kind: a value as an example, what meets the need on a GB10, and on target `cpu` where that differs."""
+
+TARGETS = {
+    "gb10": ("A GB10, such as the DGX Spark", "The page's own containers and models"),
+    "nvidia": (
+        "A machine with another NVIDIA GPU",
+        "What needs no engine; engines are not started there yet",
+    ),
+    "cpu": ("Any other, such as a laptop or CI", "A small real model behind a real server, and a local hub"),
+}
+"""By target, what it is, and what runs there."""
+
+
+FILES = {
+    "llms.txt": "The index of all pages as text, after [llmstxt.org](https://llmstxt.org)",
+    "lessons/lesson-03.txt": "A page as one Markdown text: commands in full, below each its evidence",
+    "lessons/lesson-03.json": "The steps of a page, as told below",
+    "snippets/lesson-03/ask-vllm.py": "A snippet with its header; `uv run` takes the address of a Python one",
+    "evidence/lessons/lesson-03/cpu-llamacpp.json": "A [ledger](ledger.md): what is recorded on a target",
+    "reference/ledger.schema.json": "A JSON Schema; also `report` and `header`",
+}
+"""By example, what the site has for programs."""
+
+
+def pages(app: typer.Typer) -> dict[str, str]:
+    """File name to text of every reference page of the program."""
+    bodies = {
+        "command-line": _command_line(app),
+        "snippet-header": _header(),
+        "needs-and-targets": _needs_and_targets(),
+        "report": _schema_page("report", "Report", schemas.report_schema()),
+        "ledger": _schema_page("ledger", "Ledger", schemas.ledger_schema()),
+        "machines": _machines(),
+    }
+    made = {name: _page(*_ABOUT[name], body) for name, body in bodies.items()}
+    return {f"{name}.md": text for name, text in {"index": _index(), **made}.items()}
+
+
+def _page(title: str, description: str, body: str) -> str:
+    front = f"---\ntitle: {title}\ndescription: {json.dumps(description)}\n---"
+    return f"{front}\n\n{_NOTE}\n\n# {title}\n\n{description}\n\n{body.strip()}\n"
+
+
+def _index() -> str:
+    links = "\n".join(f"- [{title}]({name}.md): {told}" for name, (title, told) in _ABOUT.items())
+    return _page("Reference", "What gb10docs takes and writes, made from the program itself.", links)
+
+
+def _command_line(app: typer.Typer) -> str:
+    return "\n".join([_options(options_of(app)), *(_command(command) for command in commands(app)), _EXIT])
+
+
+def _command(command: Command) -> str:
+    parts = [f"## {command.name}\n", f"{command.help}\n", _options(command.parameters)]
+    if command.name in EXAMPLES:
+        parts.append("```text\n{}\n```\n".format("\n".join(EXAMPLES[command.name])))
+    return "\n".join(part for part in parts if part)
+
+
+def _options(parameters: tuple[Parameter, ...] | list[Parameter]) -> str:
+    rows = [(f"`{one.name}`", _value(one), _default(one), one.help) for one in parameters]
+    return table(("Option", "Value", "Default", "Meaning"), rows) if rows else ""
+
+
+def _value(parameter: Parameter) -> str:
+    named = ", ".join(f"`{value}`" for value in parameter.value.split(", ") if value)
+    return f"{named}; may be repeated" if parameter.repeats else named
+
+
+def _default(parameter: Parameter) -> str:
+    return parameter.default if parameter.default in {"", "required"} else f"`{parameter.default}`"
+
+
+def _header() -> str:
+    known = Block.model_json_schema()["properties"]
+    keys = ((f"`{name}`", known[name]["description"]) for name in ("requires-python", "dependencies"))
+    around = f"Beside `[tool.gb10docs]` stand two keys of PEP 723:\n\n{table(('Key', 'Meaning'), keys)}"
+    return f"{_HEADER}\n{sections(schemas.header_schema(), 'Keys')}\n{around}\n{_schema_link('header')}"
+
+
+def _needs_and_targets() -> str:
+    met = ((f"`{needs.Need(kind, value)}`", real, other) for kind, (value, real, other) in NEEDS.items())
+    known = (name for name in targets.NAMES if name != "auto")
+    machines = ((f"`{name}`", *TARGETS[name]) for name in known)
+    return (
+        f"{_NEEDS}\n{table(('Need', 'Met on `gb10` by', 'On `cpu` instead by'), met)}\n"
+        f"## Targets\n\n{_AUTO}\n{table(('Target', 'Machine', 'What runs'), machines)}"
+    )
+
+
+def _schema_page(name: str, model: str, schema: Schema) -> str:
+    """A page on a schema; of one for a model or a list of them, that model is told."""
+    told = {"$defs": schema["$defs"], **schema["$defs"][model]} if "anyOf" in schema else schema
+    return f"{sections(told, 'Fields')}\n{_schema_link(name)}"
+
+
+def _machines() -> str:
+    files = table(("Address", "What"), ((f"`{address}`", what) for address, what in FILES.items()))
+    schema = PageSteps.model_json_schema(mode="serialization")
+    return (
+        f"Addresses are relative to the root of the site.\n\n{files}\n{sections(schema, 'Steps of a page')}"
+    )
+
+
+def _schema_link(name: str) -> str:
+    return f"The same as JSON Schema: [{name}.schema.json]({name}.schema.json)."
+
+
+def missing(app: typer.Typer) -> Iterator[str]:
+    """What of the program the pages do not tell: commands without an example, needs, targets."""
+    yield from (f"command {one.name}" for one in commands(app) if one.name not in EXAMPLES)
+    yield from (f"need {kind}" for kind in sorted((needs.PLAIN | needs.WITH_VALUE) ^ NEEDS.keys()))
+    yield from (f"target {name}" for name in sorted(({*targets.NAMES} - {"auto"}) ^ TARGETS.keys()))
+
+
+_ABOUT = {
+    "command-line": ("Command line", "Every command of gb10docs, with its options and defaults."),
+    "snippet-header": ("Snippet header", "What a snippet declares to the runner, and how it is checked."),
+    "needs-and-targets": ("Needs and targets", "What a step can need, and what meets it on each target."),
+    "report": ("Report", "What a run writes with --json: one report a page, or a list of them."),
+    "ledger": ("Ledger", "What a run with --record keeps under docs/evidence/, and the site shows."),
+    "machines": ("For programs and agents", "The course as text and JSON, and where each piece of it is."),
+}
+_NOTE = "<!-- Made by `gb10docs site prepare` from the program itself: do not edit. -->"
+_EXIT = """## Exit status
+
+`run` ends with 0 when all that ran passed, 1 when a step failed, 3 when nothing could run, and 130 when it
+was interrupted. Every command ends with 2 when its input is wrong; the message says what, where, and what to
+do."""
+_HEADER = """A header is a [PEP 723](https://peps.python.org/pep-0723/) block, and the first thing in the
+file. Bash and Python write it alike. Pages show what is below it.
+
+```text
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["openai"]
+#
+# [tool.gb10docs]
+# needs = ["server:trtllm"]
+# timeout = "5m"
+# expect.chat = true
+# expect.real.contains = ["204"]
+# ///
+```
+"""
+_NEEDS = """A step runs when each of its needs is met, by the machine or by an earlier step. Otherwise it
+is skipped, and the report says what would meet it. A [snippet's header](snippet-header.md) lists them.
+"""
+_AUTO = """A target is a kind of machine. `--target auto`, the default, takes `gb10` where the machine has
+one, else `cpu`. What stands in is named in every report, and never counts as the real thing.
+"""

@@ -1,0 +1,158 @@
+"""The site for agents: each page as one Markdown text with commands and evidence, and `llms.txt` over them.
+
+A twin is named after its page and ends in `.txt`, as `llms.txt` does: MkDocs and Zensical render every `.md`
+below `docs/`, and copy a `.txt` as it is; a browser shows it instead of saving it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gb10docs.evidence_rows import rows_of, say
+from gb10docs.fences import fences, front_matter_length, page_lines
+from gb10docs.pages import Page, read_page
+
+_LINK = re.compile(
+    r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|ipynb)(?=[#>)\s]|$)", re.MULTILINE
+)
+_DRAWS = re.compile(r" *</?(?:div|p)\b[^>]*>")
+_ATTRIBUTES = re.compile(r"(?<=\))\{:? ?[.#][^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A page as text."""
+
+    file: str
+    """Below `docs/`, with forward slashes: `lessons/lesson-03.txt`."""
+    title: str
+    description: str
+    steps: int
+    text: str
+
+
+def twin(path: Path, root: Path) -> Twin:
+    """The twin of a Markdown page: front matter off, snippets in, under each its evidence in one line.
+
+    Raises:
+        BadPage: The page or a snippet on it is wrong.
+        BadLedgerError: A ledger of the page cannot be read.
+    """
+    page = read_page(path, root)
+    lines = page_lines(path.read_text(encoding="utf-8"))
+    front = front_matter_length(lines)
+    body = _expanded(page, lines, front, root)
+    title = [] if any(line.startswith("# ") for line in body) else [f"# {page.title}", ""]
+    text = "\n".join([*title, "\n".join(body).strip("\n")]) + "\n"
+    return Twin(twin_name(path, root), page.title, _description(lines[:front]), len(page.steps), text)
+
+
+def notebook_twin(path: Path, root: Path, markdown: str) -> Twin:
+    """The twin of a notebook, of its text."""
+    title = next((line[2:] for line in markdown.split("\n") if line.startswith("# ")), path.stem)
+    return Twin(twin_name(path, root), title, "", 0, _LINK.sub(r"\1\2.txt", markdown))
+
+
+def twin_name(path: Path, root: Path) -> str:
+    """Where the twin of a page or notebook lies, below `docs/`."""
+    return path.relative_to(root / "docs").with_suffix(".txt").as_posix()
+
+
+def llms_txt(site: Site, twins: Iterable[Twin]) -> str:
+    """The index that agents look for (https://llmstxt.org), with the navigation's sections."""
+    left = {one.file: one for one in twins}
+    parts = [f"# {site.name}", f"> {site.description}" if site.description else "", _HOW]
+    for title, files in site.sections:
+        links = [_link(left.pop(file)) for file in files if file in left]
+        parts += [f"## {title}", "\n".join(links)] if links else []
+    if left:
+        parts += ["## Other pages", "\n".join(_link(one) for one in left.values())]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What `mkdocs.yml` says of the site."""
+
+    name: str
+    description: str = ""
+    sections: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Title and twins of each top entry of the navigation."""
+
+
+def read_site(root: Path) -> Site:
+    """The site of a tree; one named after its folder where there is no `mkdocs.yml`."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Passes over the tags that MkDocs adds, such as `!ENV`."""
+
+    Loader.add_multi_constructor("", lambda *_: None)
+    try:
+        told = yaml.load((root / "mkdocs.yml").read_text(encoding="utf-8"), Loader) or {}  # noqa: S506
+    except FileNotFoundError:
+        return Site(root.name)
+    entries = [entry if isinstance(entry, dict) else {"Pages": entry} for entry in told.get("nav") or []]
+    sections = [(title, tuple(_files(inner))) for entry in entries for title, inner in entry.items()]
+    return Site(told.get("site_name") or root.name, told.get("site_description") or "", tuple(sections))
+
+
+def _files(entry: Any) -> Iterator[str]:
+    """Twins of the pages below an entry of the navigation."""
+    if isinstance(entry, str):
+        yield re.sub(r"\.(md|ipynb)$", ".txt", entry)
+        return
+    for inner in entry.values() if isinstance(entry, dict) else entry or []:
+        yield from _files(inner)
+
+
+def _expanded(page: Page, lines: list[str], at: int, root: Path) -> list[str]:
+    """The page from a line on, for a reader of text: includes are snippets, with their evidence below."""
+    rows = rows_of(page, root)
+    steps = iter(page.steps)
+    shown: list[str] = []
+    for fence in fences("\n".join(lines), page.path):
+        shown += _plain(lines[at : fence.line - 1])
+        end = fence.line + len(fence.body)
+        body, below = list(fence.body), []
+        if fence.runs:
+            step = next(steps)
+            opening = lines[fence.line - 1]
+            indent = opening[: len(opening) - len(opening.lstrip(" "))]
+            body = [f"{indent}{line}".rstrip() for line in step.snippet.body.rstrip("\n").split("\n")]
+            below = ["", f"{indent}*{step.name}: {say(rows[step.id])}.*"]
+        shown += [lines[fence.line - 1], *body, lines[end], *below]
+        at = end + 1
+    return [*shown, *_plain(lines[at:])]
+
+
+def _plain(lines: list[str]) -> Iterator[str]:
+    """Lines outside of fences, less what only draws them, and with links to twins."""
+    before = "text"
+    for line in lines:
+        if not _DRAWS.fullmatch(line) and (line or before):
+            before = line
+            yield _LINK.sub(r"\1\2.txt", _ATTRIBUTES.sub("", line))
+
+
+def _description(front: list[str]) -> str:
+    import yaml
+
+    table = yaml.safe_load("\n".join(front[1:-1])) if front else None
+    return str(table.get("description") or "") if isinstance(table, dict) else ""
+
+
+def _link(one: Twin) -> str:
+    steps = f"Its steps as [JSON]({one.file.removesuffix('.txt')}.json)." if one.steps else ""
+    told = " ".join(filter(None, [one.description, steps]))
+    return f"- [{one.title}]({one.file}){f': {told}' if told else ''}"
+
+
+_HOW = """Each page is one Markdown text, with every command in full, and below each command what its evidence
+says: where it was last run, when, and what came of it. The commands of a page with their needs and evidence
+are also one JSON file, raw snippets lie under `snippets/`, and ledgers under `evidence/`. Addresses are
+relative to this file."""
