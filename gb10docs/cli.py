@@ -24,7 +24,9 @@ app = typer.Typer(
 app.add_typer(bench_app, name="bench")
 app.add_typer(site_app, name="site")
 
-Root = Annotated[Path | None, typer.Option("--root", help="Tree that holds docs/ and snippets/.", show_default=False)]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="Tree that holds docs/ and snippets/.", show_default=False)
+]
 
 
 class TargetName(StrEnum):
@@ -43,7 +45,9 @@ class Grant(StrEnum):
     DESTRUCTIVE = "destructive"
 
 
-Target = Annotated[TargetName, typer.Option("--target", help="Kind of machine to run for; auto looks at this one.")]
+Target = Annotated[
+    TargetName, typer.Option("--target", help="Kind of machine to run for; auto looks at this one.")
+]
 Allow = Annotated[
     list[Grant] | None, typer.Option("--allow", help="Also run steps that need this.", show_default=False)
 ]
@@ -51,8 +55,11 @@ Allow = Annotated[
 
 @app.callback(invoke_without_command=True)
 def version(
-    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    show: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
 ) -> None:
+    """What comes before the commands."""
     if show:
         typer.echo(gb10docs.__version__)
         raise typer.Exit
@@ -68,19 +75,49 @@ def list_(root: Root = None) -> None:
 
 @app.command()
 def run(
-    lessons: Annotated[list[str], typer.Argument(help="Names of pages (lesson-03) or paths of Markdown files.")],
+    lessons: Annotated[
+        list[str], typer.Argument(help="Names of pages (lesson-03) or paths of Markdown files.")
+    ],
     root: Root = None,
     target: Target = TargetName.AUTO,
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Run this step and what it needs.", show_default=False)] = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="STEP", help="Run from this step on, and what that needs.", show_default=False)] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="STEP", help="Run this step and what it needs.", show_default=False),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="STEP", help="Run from this step on, and what that needs.", show_default=False
+        ),
+    ] = None,
     allow: Allow = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, what is replaced or skipped, and why.")] = False,
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="After a failure, run what does not depend on it.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if a step was skipped or replaced.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, what is replaced or skipped, and why.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="After a failure, run what does not depend on it.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 if a step was skipped or replaced.")
+    ] = False,
     record: Annotated[bool, typer.Option("--record", help="Write the evidence into docs/evidence/.")] = False,
-    recorded_by: Annotated[str, typer.Option("--recorded-by", metavar="NAME", help="Who recorded it; git's user.name unless given.", show_default=False)] = "",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON.", show_default=False)] = None,
-    junit_file: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.", show_default=False)] = None,
+    recorded_by: Annotated[
+        str,
+        typer.Option(
+            "--recorded-by",
+            metavar="NAME",
+            help="Who recorded it; git's user.name unless given.",
+            show_default=False,
+        ),
+    ] = "",
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the report as JSON.", show_default=False),
+    ] = None,
+    junit_file: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.", show_default=False),
+    ] = None,
 ) -> None:
     """Run the steps of pages in page order.
 
@@ -89,13 +126,22 @@ def run(
     from gb10docs import workflow
 
     selection = workflow.Selection(
-        pages=tuple(lessons), root=root, target=target.value, only=tuple(only or ()), start=start,
+        pages=tuple(lessons),
+        root=root,
+        target=target.value,
+        only=tuple(only or ()),
+        start=start,
         allow=frozenset(grant.value for grant in allow or ()),
     )
     if dry_run:
         raise typer.Exit(workflow.show_plan(selection))
     wishes = workflow.Wishes(
-        keep_going=keep_going, strict=strict, record=record, recorded_by=recorded_by, json_file=json_file, junit_file=junit_file
+        keep_going=keep_going,
+        strict=strict,
+        record=record,
+        recorded_by=recorded_by,
+        json_file=json_file,
+        junit_file=junit_file,
     )
     raise typer.Exit(workflow.run(selection, wishes))
 

@@ -43,7 +43,7 @@ __gb10docs_failed() {
 __gb10docs_arm() {
   __gb10docs_failure= __gb10docs_status=0 __gb10docs_flags=
   builtin set -E -o pipefail
-  builtin trap '{ __gb10docs_failed "$?" "$LINENO" "${PIPESTATUS[@]}" || __gb10docs_stop=$?; ((__gb10docs_stop != 1)) || builtin return "$__gb10docs_status"; } {__gb10docs_copy}>&"$((__gb10docs_stop=0,__gb10docs_ended=$?,__gb10docs_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null <<<"${__gb10docs_flags:=$-}" >|/dev/null 2>&1 || { __gb10docs_fd=2 __gb10docs_copy=2; __gb10docs_failed "$__gb10docs_ended" "$LINENO" "$__gb10docs_ended" || __gb10docs_stop=$?; ((__gb10docs_stop != 1)) || builtin return "$__gb10docs_status"; }' ERR
+  builtin trap '{ __gb10docs_failed "$?" "$LINENO" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb10docs_status";; esac; } {__gb10docs_copy}>&"$((__gb10docs_ended=$?,__gb10docs_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null <<<"${__gb10docs_flags:=$-}" >|/dev/null 2>&1 || { __gb10docs_fd=2 __gb10docs_copy=2; __gb10docs_failed "$__gb10docs_ended" "$LINENO" "$__gb10docs_ended" || case $? in 1) builtin return "$__gb10docs_status";; esac; }' ERR
 }
 
 # Everything the runner wants to know after a step, as five records to the path $1. Each command is redirected by

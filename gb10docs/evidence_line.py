@@ -42,12 +42,16 @@ def unknown(snippet: str) -> str:
 
 
 def _details(saying: Saying, body: str) -> str:
-    stale = ' data-stale=""' if saying.stale else ""
     return (
-        f'<details class="gb-evidence" data-look="{saying.look.value}"{stale} data-search-exclude="">'
+        f'<details class="gb-evidence"{_drawn(saying)} data-search-exclude="">'
         f"<summary>{_text(str(saying))}</summary>"
         f'<div class="gb-evidence-body">{body}</div></details>'
     )
+
+
+def _drawn(what: Saying | Row) -> str:
+    """The attributes that its mark and colour come from."""
+    return f' data-look="{what.look.value}"' + (' data-stale=""' if what.stale else "")
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -66,9 +70,8 @@ def _table(rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> str:
     flavour = f" ({row.ledger.flavour})" if row.ledger.flavour else ""
     stale = f"; stale: {', '.join(row.stale)} changed since" if row.stale else ""
-    attributes = f' data-look="{row.look.value}"' + (' data-stale=""' if row.stale else "")
     return (
-        f'<tr{attributes}><th scope="row">{_text(row.machine + flavour)}</th>'
+        f'<tr{_drawn(row)}><th scope="row">{_text(row.machine + flavour)}</th>'
         f"<td>{_text(outcome(row) + stale, 900)}</td>"
         f"<td>{date(row.record.started)}</td><td>{lasted(row)}</td></tr>"
     )
@@ -79,7 +82,7 @@ def _run(row: Row, step: str, repo_url: str) -> str:
     title = f"{row.machine}, {date(row.record.started)}"
     reason = f"<p>{_text(row.record.reason)}</p>" if row.record.reason else ""
     return (
-        f'<div class="gb-evidence-run" data-look="{row.look.value}">'
+        f'<div class="gb-evidence-run"{_drawn(row)}>'
         f'<p class="gb-evidence-title">{_text(title)}</p>'
         f"{reason}{_output(row, step, title)}{_facts(row, repo_url)}</div>"
     )
@@ -122,7 +125,8 @@ def _facts(row: Row, repo_url: str) -> str:
     ]
     if row.run:
         lines += [f"{name}: {value}" for name, value in _environment(row.run, repo_url) if value]
-    return f'<p class="gb-evidence-facts">{"\n".join(lines)}</p>' if lines else ""
+    text = "\n".join(lines)
+    return f'<p class="gb-evidence-facts">{text}</p>' if lines else ""
 
 
 def _check(check: Check) -> str:

@@ -1,7 +1,7 @@
 """A warm Python that forks once for each script; standard library only, since it runs under any site.
 
 Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request
-is one message: JSON with the script's path, working directory, umask and environment, and two descriptors, its
+is one message: JSON with the script's path, working directory, umask and environment, and two descriptors for
 standard output and error. The answer is its exit status, in a line.
 """
 
@@ -25,6 +25,7 @@ from typing import Any
 
 def serve(channel: socket.socket) -> None:
     """Answer requests until the other side closes."""
+    environment: dict[str, str] = {}
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, 2**14, 2)
         while message and not message.endswith(b"\n"):
@@ -32,6 +33,9 @@ def serve(channel: socket.socket) -> None:
         if not message:
             return
         request = json.loads(message)
+        if request["environment"] != environment:
+            environment = request["environment"]
+            _set_environment(environment)
         program = _compiled(request["script"])
         child = os.fork()
         if child == 0:
@@ -66,8 +70,6 @@ def _become(request: dict[str, Any], program: types.CodeType | None, descriptors
         for target, descriptor in enumerate(descriptors, start=1):
             os.dup2(descriptor, target)
             os.close(descriptor)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _set_environment(request["environment"])
         os.umask(request["umask"])
         os.chdir(request["cwd"])
         code = _run(request["script"], program)
@@ -177,6 +179,7 @@ def _flush(stream: Any) -> int:
 
 def _prepare(names: list[str]) -> None:
     """Import what scripts will want, and keep the garbage collector from touching it in every child."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     del sys.path[0]
     for name in names:
         with contextlib.suppress(ImportError):

@@ -81,8 +81,11 @@ class Includes(Preprocessor):
         text = "\n".join(lines)
         here = where(self.md, self._extension.page)
         path = self._extension.root / "docs" / (here.source or "page")
-        found = [(fence, included(fence)) for fence in fences(text, path) if fence.runs]
-        self._extension.shown = _tokens(text, self._extension.read([name for _, name in found], here))
+        known = path.is_file()
+        running = [(fence, included(fence)) for fence in fences(text, path) if fence.runs]
+        found = [(fence, name) for fence, name in running if name or known]
+        names = [name for _, name in found]
+        self._extension.shown = _tokens(text, self._extension.read(names, path if known else None, here))
         shown = page_lines(text)
         for (fence, _), token in reversed(list(zip(found, self._extension.shown, strict=True))):
             opening = shown[fence.line - 1]
@@ -169,17 +172,15 @@ class GB10Docs(Extension):
         md.preprocessors.register(Bodies(md, self), "gb10docs-bodies", BEFORE_FENCES)
         md.treeprocessors.register(Lines(md, self), "gb10docs-lines", AFTER_INLINE)
 
-    def read(self, names: Sequence[str], here: Here) -> Iterator[Shown]:
-        """What to show of the snippets of a page, in page order.
+    def read(self, names: Sequence[str], path: Path | None, here: Here) -> Iterator[Shown]:
+        """What to show of the snippets of a page, in page order; `path` is None where nobody knows it.
 
         Raises:
             BadPage: The page cannot be read, or has a bash or Python fence that is not one include.
             BadSnippet: A snippet is missing or wrong.
             BadLedgerError: A ledger of the page cannot be read.
         """
-        path = self.root / "docs" / here.source
-        known = names and here.source and path.is_file()
-        page = read_page(path, self.root) if known else None
+        page = read_page(path, self.root) if path and names else None
         rows = rows_of(page, self.root) if page else {}
         there = page.steps if page else ()
         steps = dict(zip(_counted([step.snippet.name for step in there]), there, strict=True))

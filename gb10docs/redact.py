@@ -301,7 +301,12 @@ def _package_indexes(env: Mapping[str, str]) -> Iterator[str]:
     home = Path(env.get("HOME", "/"))
     config = configparser.RawConfigParser(strict=False)
     given = [Path(env["PIP_CONFIG_FILE"])] if env.get("PIP_CONFIG_FILE") else []
-    files = [Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf", Path(sys.prefix) / "pip.conf"]
+    files = [
+        Path("/etc/pip.conf"),
+        home / ".pip/pip.conf",
+        home / ".config/pip/pip.conf",
+        Path(sys.prefix) / "pip.conf",
+    ]
     with contextlib.suppress(configparser.Error, UnicodeDecodeError):
         config.read([*files, *given])
     names = ("index-url", "extra-index-url", "find-links")

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 SCHEMA = "gb10docs.report/1"
 
-Moment = Annotated[datetime, PlainSerializer(lambda at: at.astimezone(UTC).isoformat(timespec="milliseconds"), str)]
+Moment = Annotated[
+    datetime, PlainSerializer(lambda at: at.astimezone(UTC).isoformat(timespec="milliseconds"), str)
+]
 
 
 class Outcome(StrEnum):

@@ -7,73 +7,72 @@ whatever happens, nothing of the run is left when it ends.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from platformdirs import user_state_path
 
 import gb10docs
-from gb10docs import blame, containers, lock, machine, ports, processes, servers
+from gb10docs import blame, containers, machine, ports, processes, servers
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
-from gb10docs.lock import Lock
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
-from gb10docs.redact import Redactor, this_machine
 from gb10docs.results import Outcome, Report, StepResult, summarize
 from gb10docs.scripts import Scripts
 from gb10docs.servers import Server
 from gb10docs.sessions import Execution, Session
 from gb10docs.signals import Interrupted, Signals
 from gb10docs.streams import Capture, Pump
-from gb10docs.targets.real import search_path
-
-if TYPE_CHECKING:
-    from gb10docs.standins.supply import Supply
-
-FetchProgress = Callable[[int, int], None]
+from gb10docs.workplace import FetchProgress, Workplace, workplace
 
 
-def run_plan(
-    plan: Plan,
+def run_plans(
+    plans: Sequence[Plan],
     root: Path,
     observer: Observer,
     *,
     keep_going: bool = False,
     fetching: FetchProgress | None = None,
-) -> tuple[Report, bool]:
-    """Run one page's plan; returns the report, and whether it was interrupted.
+) -> tuple[list[Report], bool]:
+    """Run the pages of an invocation; returns their reports, and whether it was interrupted.
+
+    A page that builds on one in which a step failed is reported, but not begun.
 
     Raises:
         Busy: Another run holds the machine.
     """
-    started = datetime.now(UTC)
-    identity = uuid.uuid4().hex[:12]
-    with contextlib.ExitStack() as stack:
-        held = stack.enter_context(lock.hold(lock.holder(identity, plan.page.relative)))
-        scratch = lock.scratch_path(identity)
-        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        scratch.mkdir(mode=0o700)
-        stack.enter_context(processes.marking(identity))
-        run = Run(plan, root, scratch, identity, held, observer, keep_going=keep_going)
-        signals = stack.enter_context(Signals(run.processes))
+    reports: list[Report] = []
+    interrupted = False
+    with workplace(root, plans[0].page.relative) as place, Signals(place.processes) as signals:
         try:
             with signals.interruptible():
-                observer.planned(plan.page.relative, [planned.step.id for planned in plan.steps])
-                run.prepare(fetching)
-                run.steps()
+                place.prepare(plans, fetching)
         except Interrupted:
-            run.interrupted()
+            interrupted = True
+        try:
+            for plan in plans:
+                blocked = "interrupted" if interrupted else "" if keep_going else _blocked(plan, reports)
+                run = Run(plan, place, observer, keep_going=keep_going)
+                reports.append(_run_page(run, plan, observer, signals, blocked))
+                interrupted = interrupted or run.was_interrupted
         finally:
-            run.close()
+            place.close()
+    return reports, interrupted
+
+
+def _run_page(run: Run, plan: Plan, observer: Observer, signals: Signals, blocked: str) -> Report:
+    started = datetime.now(UTC)
+    observer.planned(plan.page.relative, [planned.step.id for planned in plan.steps])
+    try:
+        with signals.interruptible(run.pump):
+            run.skip(blocked) if blocked else run.steps()
+    except Interrupted:
+        run.interrupted()
+    finally:
+        run.close()
     report = Report(
         schema="gb10docs.report/1",
         gb10docs=gb10docs.__version__,
@@ -87,7 +86,13 @@ def run_plan(
         summary=summarize(run.results),
     )
     observer.finished(report)
-    return report, run.was_interrupted
+    return report
+
+
+def _blocked(plan: Plan, reports: Sequence[Report]) -> str:
+    """Why a page is not begun, empty if it is."""
+    failed = {report.lesson for report in reports if report.summary.failed}
+    return next((f"page '{name}' failed" for name in plan.page.after if name in failed), "")
 
 
 @dataclass(slots=True)
@@ -109,54 +114,32 @@ class Running:
 class Run:
     """One page's run: its sessions, its servers, its results."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        root: Path,
-        scratch: Path,
-        identity: str,
-        held: Lock,
-        observer: Observer,
-        *,
-        keep_going: bool,
-    ) -> None:
+    def __init__(self, plan: Plan, place: Workplace, observer: Observer, *, keep_going: bool) -> None:
         self.results: list[StepResult] = []
         self.was_interrupted = False
-        self._plan, self._root, self._scratch = plan, root, scratch
-        self._identity, self._lock, self._observer, self._keep_going = identity, held, observer, keep_going
-        self._pump = Pump()
+        self._plan, self._place, self._observer, self._keep_going = plan, place, observer, keep_going
+        self._redactor = place.redactor
+        self.pump = Pump()
         self._sessions: dict[str, Session] = {}
         self._servers: dict[str, tuple[Server, str]] = {}
         self._scripts: Scripts | None = None
-        self._supply: Supply | None = None
         self._running: Running | None = None
         self._late: list[tuple[Running, StepResult]] = []
         self._first_failed = ""
         self._not_passed: set[str] = set()
         self._folders: set[Path] = set()
-        self._logs = f"{user_state_path('gb10docs')}/logs/{identity}"
-        places = {f"{scratch}/home": "~", f"{scratch}/": "", str(root): "."}
-        self._redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
-        self._environment: Mapping[str, str] = {}
-        processes.adopt_orphans()
-        self._strangers = processes.descendants(os.getpid())
-
-    def prepare(self, fetching: FetchProgress | None) -> None:
-        """Everything that has to be there before the first step."""
-        marked = {processes.MARK: self._identity}
-        extra: Mapping[str, str] = {}
-        if self._plan.target.name == "cpu":
-            from gb10docs.standins.supply import Supply
-
-            self._supply = Supply(self._plan, self._scratch, marked, fetching)
-            extra = self._supply.environment()
-        self._environment = {**os.environ, **extra, "PATH": search_path(), **marked}
 
     def steps(self) -> None:
         """Every step of the plan, in page order."""
         for planned in self._plan.steps:
             self._finish(planned, self._one(planned))
             self._look_after_servers()
+
+    def skip(self, why: str) -> None:
+        """Account for a page that is not begun."""
+        for planned in self._plan.steps:
+            reason = planned.reason if planned.action is Action.SKIP else f"not reached: {why}"
+            self._finish(planned, _result(planned, Outcome.SKIPPED, reason))
 
     def interrupted(self) -> None:
         """Account for the step that was running and those that were not reached."""
@@ -173,21 +156,15 @@ class Run:
                 result = _result(planned, Outcome.SKIPPED, "not reached: interrupted")
             self._finish(planned, result)
 
-    def processes(self) -> set[int]:
-        """Every process of this run that is left."""
-        return processes.of_run(self._identity) - self._strangers
-
     def close(self) -> None:
         """Leave nothing of the run, and take in what background jobs have printed since their steps ended."""
         with contextlib.ExitStack() as last_first:
             last_first.callback(self._take_late_output)
-            last_first.callback(self._pump.close)
-            last_first.callback(processes.stop, self.processes, interrupt=self.was_interrupted)
-            if self._supply:
-                last_first.callback(self._supply.close)
+            last_first.callback(self.pump.close)
+            last_first.callback(processes.stop, self._place.of_pages, interrupt=self.was_interrupted)
             if self._scripts:
                 last_first.callback(self._scripts.close)
-            for file in self._lock.holder.compose:
+            for file in self._place.lock.holder.compose:
                 last_first.callback(containers.down, Path(file))
             for session in self._sessions.values():
                 last_first.callback(session.close)
@@ -237,10 +214,10 @@ class Run:
         """Supply the effect of a step whose command cannot run here."""
         step, header = planned.step, planned.step.snippet.header
         if planned.service:
-            assert self._supply
+            assert self._place.supply
             ports.refuse_taken(planned.service.port, _at(step))
             model = next((need.value for need in header.needs if need.kind == "model"), "")
-            self._servers[header.server] = (self._supply.serve(planned.service, model), step.id)
+            self._servers[header.server] = (self._place.supply.serve(planned.service, model), step.id)
             self._be_sane(header.server, planned.service.served_name, real=False)
         for name in header.stops:
             self._servers.pop(name)[0].stop()
@@ -254,7 +231,7 @@ class Run:
         if port:
             ports.refuse_taken(port, _at(step))
         if planned.service:
-            self._lock.note_compose(planned.service.file)
+            self._place.lock.note_compose(planned.service.file)
         copy = self._freeze(step)
         out, err = self._capture(step, "stdout"), self._capture(step, "stderr")
         running = self._running = Running(planned, out, err, datetime.now(UTC))
@@ -263,7 +240,7 @@ class Run:
             running.execution = self._begin(step, copy, out, err)
             exit_code, reason = self._follow(planned, running.execution, copy)
         finally:
-            self._pump.on_tick = _nothing
+            self.pump.on_tick = _nothing
         result = self._judge(running, exit_code, reason)
         self._running = None
         if not (running.out.ended and running.err.ended):
@@ -275,7 +252,7 @@ class Run:
         step = running.planned.step
         self._observer.step_started(step.id, self._redactor.text(_first_line(step)))
         begun = time.monotonic()
-        self._pump.on_tick = lambda: self._observer.step_progress(
+        self.pump.on_tick = lambda: self._observer.step_progress(
             step.id, time.monotonic() - begun, running.out.last_line() or running.err.last_line()
         )
 
@@ -285,7 +262,7 @@ class Run:
             return session.begin(copy, out, err)
         if self._scripts is None:
             declared = (name for planned in self._plan.steps for name in planned.step.snippet.dependencies)
-            self._scripts = Scripts(self._pump, self._environment, declared)
+            self._scripts = Scripts(self.pump, self._place.environment, declared)
         return self._scripts.begin(copy, session.surroundings(), out, err)
 
     def _follow(self, planned: PlannedStep, execution: Execution, copy: Path) -> tuple[int | None, str]:
@@ -293,11 +270,11 @@ class Run:
         step, header = planned.step, planned.step.snippet.header
         deadline = time.monotonic() + header.timeout
         if header.ready:
-            if servers.wait_until_healthy(header.ready, self._pump, deadline, execution.done):
+            if servers.wait_until_healthy(header.ready, self.pump, deadline, execution.done):
                 return None, self._take_up(planned, execution)
             what = f"{header.ready} did not answer within"
         else:
-            self._pump.run(execution.done, deadline)
+            self.pump.run(execution.done, deadline)
             what = "not done after"
         if not execution.done():
             execution.kill()
@@ -358,12 +335,12 @@ class Run:
         for name in header.stops:
             server_and_id = self._servers.pop(name, None)
             if server_and_id:
-                servers.confirm_stopped(server_and_id[0], _at(planned.step), self._pump)
+                servers.confirm_stopped(server_and_id[0], _at(planned.step), self.pump)
 
     def _be_sane(self, name: str, model: str, *, real: bool) -> None:
         server, _ = self._servers[name]
         deadline = time.monotonic() + servers.PROBE_SECONDS
-        wrong = self._pump.call(lambda: servers.probe(server.port, model, real=real), deadline)
+        wrong = self.pump.call(lambda: servers.probe(server.port, model, real=real), deadline)
         if wrong is None or wrong:
             tail = server.tail()
             problem = wrong or f"no answer to the probe prompt within {servers.PROBE_SECONDS:g} s"
@@ -389,12 +366,12 @@ class Run:
 
     def _session(self, name: str) -> Session:
         if name not in self._sessions:
-            self._sessions[name] = Session(self._root, self._environment, self._pump)
+            self._sessions[name] = Session(self._place.root, self._place.environment, self.pump)
         return self._sessions[name]
 
     def _freeze(self, step: Step) -> Path:
         """The text that runs, out of reach of an editor; its line numbers are those of the file."""
-        copy = self._scratch / "snippets" / step.snippet.name
+        copy = self._place.scratch / "snippets" / step.snippet.name
         if copy.parent not in self._folders:
             copy.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(copy.parent)
@@ -402,7 +379,7 @@ class Run:
         return copy
 
     def _capture(self, step: Step, stream: str) -> Capture:
-        return Capture(self._redactor.stream(), f"{self._logs}/{step.id.replace('/', '-')}.{stream}")
+        return Capture(self._redactor.stream(), f"{self._place.logs}/{step.id.replace('/', '-')}.{stream}")
 
 
 def _result(planned: PlannedStep, outcome: Outcome, reason: str) -> StepResult:

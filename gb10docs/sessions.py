@@ -149,10 +149,12 @@ class _Shell:
         self._answer_read, self._answer_write = os.pipe()
         os.set_blocking(self._answer_read, False)
         self.answer_path = f"{_OURS}{self._answer_write}"
+        variables = dict(environment)
+        start_up = variables.pop("BASH_ENV", None)
         self._process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", f"{_OURS}{script}"],
             cwd=cwd,
-            env=dict(environment),
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -169,6 +171,8 @@ class _Shell:
         pump.watch(self._alive)
         pump.watch(self._answer_read)
         self.send(_DRIVER.read_text())
+        if start_up is not None:
+            self.send(f"export BASH_ENV={shlex.quote(start_up)}")
 
     @property
     def ended(self) -> bool:

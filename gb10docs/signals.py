@@ -8,6 +8,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
+from gb10docs.streams import Pump
+
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -18,13 +20,15 @@ class Interrupted(BaseException):
 class Signals:
     """While entered, a signal never ends this process on the spot.
 
-    Within `interruptible` the first raises Interrupted; any other kills at once what `left` finds, so that
-    whatever waits for those processes to end goes on.
+    Within `interruptible` the first raises Interrupted, if need be once the pump has put away what it reads;
+    any other kills at once what `left` finds, so that whatever waits for those processes to end goes on.
     """
 
     def __init__(self, left: Callable[[], Iterable[int]]) -> None:
         self._left = left
+        self._pump: Pump | None = None
         self._raises = False
+        self._pending = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Signals:
@@ -36,18 +40,29 @@ class Signals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     @contextlib.contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def interruptible(self, pump: Pump | None = None) -> Iterator[None]:
         """Where a signal raises Interrupted; to be entered within the `try` that catches it."""
+        self._pump = pump
+        if pump:
+            pump.checkpoint = self._checkpoint
         self._raises = True
         try:
             yield
+            self._checkpoint()
         finally:
             self._raises = False
 
     def _caught(self, _number: int, _frame: FrameType | None) -> None:
         if self._raises:
-            self._raises = False
-            raise Interrupted
+            self._pending = True
+            if not (self._pump and self._pump.reading):
+                self._checkpoint()
+            return
         for pid in self._left():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _checkpoint(self) -> None:
+        if self._pending and self._raises:
+            self._raises = False
+            raise Interrupted

@@ -120,6 +120,10 @@ class Pump:
         self._selector = selectors.DefaultSelector()
         self.on_tick: Callable[[], None] = lambda: None
         """Called about ten times a second while waiting."""
+        self.checkpoint: Callable[[], None] = lambda: None
+        """Called between reads; may raise."""
+        self.reading = False
+        """Whether bytes are on their way from a pipe to a capture, where an exception would lose them."""
 
     def pipe(self, capture: Capture) -> tuple[int, int]:
         """A new pipe, read into `capture` until it ends: its read end, and its write end, yours to close."""
@@ -140,6 +144,7 @@ class Pump:
         """Read until `done()` or the deadline (of `time.monotonic`); True if done."""
         next_tick = time.monotonic() + _TICK
         while not done():
+            self.checkpoint()
             now = time.monotonic()
             if now >= deadline:
                 return False
@@ -208,17 +213,20 @@ class Pump:
 
     def _read(self, descriptor: int, capture: Capture) -> int | None:
         """Bytes read; 0 at the end of the stream, which closes it; None if nothing is there now."""
+        self.reading = True
         try:
             data = os.read(descriptor, _CHUNK)
+            if data:
+                capture.feed(data)
+            else:
+                self._selector.unregister(descriptor)
+                os.close(descriptor)
+                capture.finish()
+            return len(data)
         except BlockingIOError:
             return None
-        if data:
-            capture.feed(data)
-        else:
-            self._selector.unregister(descriptor)
-            os.close(descriptor)
-            capture.finish()
-        return len(data)
+        finally:
+            self.reading = False
 
 
 def _waiting(descriptor: int) -> int:

@@ -52,8 +52,13 @@ def show_plan(selection: Selection) -> int:
     for plan in plans:
         print(f"{plan.page.relative} on {plan.target.name}")
         for planned in plan.steps:
-            notes = [planned.reason, *(f"with {stand_in}" for stand_in in planned.stand_ins if planned.action is Action.RUN)]
-            print(f"  {planned.action.value:8}{planned.step.id}  {'; '.join(note for note in notes if note)}".rstrip())
+            notes = [
+                planned.reason,
+                *(f"with {stand_in}" for stand_in in planned.stand_ins if planned.action is Action.RUN),
+            ]
+            print(
+                f"  {planned.action.value:8}{planned.step.id}  {'; '.join(note for note in notes if note)}".rstrip()
+            )
     return PASSED if any(plan.runnable for plan in plans) else NOTHING_RAN
 
 
@@ -74,7 +79,9 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
 
     seen = machine.look()
     chosen = choose(target, allow=allow)
-    print(f"{seen.hardware}, {gigabytes(seen.memory_bytes)} memory, {seen.os}, {seen.arch}, target {chosen.name}")
+    print(
+        f"{seen.hardware}, {gigabytes(seen.memory_bytes)} memory, {seen.os}, {seen.arch}, target {chosen.name}"
+    )
     where = find_root(root)
     for page in lessons(where):
         plan = make_plan([page], where, chosen)[0]
@@ -91,27 +98,14 @@ def _plans(selection: Selection) -> list[Plan]:
 
 
 def _run_all(plans: list[Plan], selection: Selection, wishes: Wishes) -> tuple[list[Report], bool]:
-    """One page after the other; a page that builds on one that failed is not begun."""
+    """One page after the other, in one home folder and with one set of stand-ins."""
     from gb10docs.reports import console, github
-    from gb10docs.run import run_plan
+    from gb10docs.run import run_plans
 
-    root = find_root(selection.root)
     show = console.Console()
     observer = Observers([show, *github.observers()])
-    reports: list[Report] = []
-    failed: set[str] = set()
-    for plan in plans:
-        if not wishes.keep_going and failed & set(plan.page.after):
-            continue
-        report, interrupted = run_plan(
-            plan, root, observer, keep_going=wishes.keep_going, fetching=show.fetching
-        )
-        reports.append(report)
-        if report.summary.failed:
-            failed.add(plan.page.name)
-        if interrupted:
-            return reports, True
-    return reports, False
+    root = find_root(selection.root)
+    return run_plans(plans, root, observer, keep_going=wishes.keep_going, fetching=show.fetching)
 
 
 def _write(reports: list[Report], wishes: Wishes) -> None:
@@ -151,10 +145,8 @@ def _exit_status(reports: list[Report], wishes: Wishes) -> int:
 def _diagnosis(plan: Plan) -> list[str]:
     actions = Counter(planned.action for planned in plan.steps)
     stood_in = sum(bool(planned.stand_ins) for planned in plan.steps if planned.action is Action.RUN)
-    lines = [
-        f"{_steps(actions[Action.RUN])} can run here ({stood_in} with stand-ins), "
-        f"{actions[Action.REPLACE]} replaced, {actions[Action.SKIP]} skipped"
-    ]
+    here = f"{_steps(actions[Action.RUN])} can run here ({stood_in} with stand-ins)"
+    lines = [f"{here}, {actions[Action.REPLACE]} replaced, {actions[Action.SKIP]} skipped"]
     causes: dict[str, list[str]] = {}
     for planned in plan.steps:
         if planned.action is Action.SKIP:
@@ -164,4 +156,3 @@ def _diagnosis(plan: Plan) -> list[str]:
 
 def _steps(count: int) -> str:
     return f"{count} step{'s' if count != 1 else ''}"
-

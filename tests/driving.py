@@ -11,7 +11,7 @@ from pathlib import Path
 from gb10docs.pages import read_page
 from gb10docs.plan import make_plan
 from gb10docs.results import Report, StepResult
-from gb10docs.run import run_plan
+from gb10docs.run import run_plans
 from gb10docs.targets import choose
 
 
@@ -79,7 +79,7 @@ def run(
     write(root, *texts)
     (plan,) = make_plan([read_page(root / "docs" / "page.md", root)], root, choose(target))
     with own_machine(root):
-        report, interrupted = run_plan(plan, root, watcher or Watcher(), keep_going=keep_going)
+        (report,), interrupted = run_plans([plan], root, watcher or Watcher(), keep_going=keep_going)
     assert not interrupted
     return report.steps
 

@@ -72,7 +72,7 @@ def test_a_forged_record_removes_nothing(tmp_path: Path, run: object) -> None:
     victim = tmp_path / "gb10docs-.." / "victim"
     victim.mkdir(parents=True)
     (tmp_path / "victim").mkdir()
-    dead_run(run=run, scratch=str(victim))
+    dead_run(run=run)
     assert lock.clean() == []
     assert victim.is_dir()
     assert (tmp_path / "victim").is_dir()

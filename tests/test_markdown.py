@@ -199,7 +199,7 @@ def test_a_stale_record_names_what_changed(tree: Tree) -> None:
     write_ledger(root, "gb10", PASSED, fresh=False)
     html = convert(root)
     assert summary(html).endswith("passed · stale: the snippet changed since")
-    assert '<details class="gb-evidence" data-look="real" data-stale=""' in html
+    assert html.count('data-look="real"') == html.count('data-look="real" data-stale=""') == 3
 
 
 def test_only_a_pass_on_a_gb10_with_nothing_standing_in_is_drawn_as_real(tree: Tree) -> None:
@@ -365,6 +365,12 @@ def test_where_nobody_says_which_page_it_is_no_evidence_is_known(tree: Tree) -> 
     assert '<p class="gb-evidence" data-look="never"' in html
     assert "No evidence known for lesson-03/ask.sh" in html
     assert "echo" in html
+
+
+def test_on_an_unknown_page_a_fence_that_is_no_include_is_left_alone(tree: Tree) -> None:
+    html = converter(tree(TREE), page="nowhere.md").convert("```bash\nls\n```\n")
+    assert "gb-evidence" not in html
+    assert "ls" in html
 
 
 def test_a_fence_that_is_no_include_stops_the_build(tree: Tree) -> None:

@@ -75,6 +75,9 @@ SCRIPTS = {
     "source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))\n",
     "unclosed file": "f = open('written', 'w')\nf.write('text')\n",
     "unclosed file and functions": "f = open('written', 'w')\nf.write('text')\ndef later(): return f\n",
+    "daemon thread and a slow destructor": "import threading, time\nn = 0\ndef work():\n    global n\n"
+    "    while True: n = n + 1\nclass A:\n    def __del__(self, sleep=time.sleep): sleep(0.1)\n"
+    "a = A()\na.me = a\nthreading.Thread(target=work, daemon=True).start()\n",
     "busy daemon thread": "import threading\nn = 0\ndef work():\n    global n\n    while True: n = n + 1\n"
     "threading.Thread(target=work, daemon=True).start()\nprint('end')\n",
     "destructor": "class A:\n    def __del__(self):\n        print('gone')\na = A()\n",
@@ -142,6 +145,12 @@ def test_each_script_is_fresh(tmp_path: Path) -> None:
     assert "NameError" in steps[1].stderr
 
 
+def test_umask_is_the_session_s(tmp_path: Path) -> None:
+    script = Python("import os\nprint(oct(os.umask(0)))\n")
+    steps = run(tmp_path, "umask 027\n", script, COLD, script, "umask\n")
+    assert [step.stdout for step in steps] == ["", "0o27\n", "", "0o27\n", "0027\n"]
+
+
 def test_forks_are_of_one_parent_and_others_are_not(tmp_path: Path) -> None:
     """The fast way is taken where it can be, and only there."""
     script = Python(
@@ -166,7 +175,8 @@ def test_package_installed_by_an_earlier_step_is_seen(tmp_path: Path) -> None:
         tmp_path,
         f"{sys.executable} -m venv --without-pip env\n. env/bin/activate\n",
         Python("import sys, os\nprint(os.path.relpath(sys.prefix))\nimport lately\n"),
-        "site=$(python -c 'import site; print(site.getsitepackages()[0])')\necho 'x = 42' >$site/lately.py\n",
+        "site=$(python -c 'import site; print(site.getsitepackages()[0])')\n"
+        "mkdir src; echo 'x = 42' >src/lately.py; echo $PWD/src >$site/editable.pth\n",
         Python("import lately\nprint(lately.x)\n"),
     )
     assert steps[1].stdout == "env\n"

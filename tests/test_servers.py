@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from driving import header, outcomes, run
 
-from gb10docs import servers
+from gb10docs import containers, servers
 from gb10docs.streams import Pump
 
 STOP_IN_THE_TEST = 1.0
@@ -216,3 +216,25 @@ def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatc
         assert servers.wait_until_healthy(url, pump, time.monotonic() + 20, lambda: False)
         assert servers.probe(port, "", real=False) == ""
     pump.close()
+
+
+@pytest.mark.parametrize(("first", "calls"), [("exit 0", ["10"]), ("kill -9 $$", ["10", "0"])])
+def test_compose_down_that_is_cut_short_is_done_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, calls: list[str]
+) -> None:
+    """As a second Ctrl-C does while containers take their time to end."""
+    (tmp_path / "docker").write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/calls\ncase $* in *"--timeout 10") {first};; esac\n'
+    )
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    containers.down(Path("compose/trtllm/compose.yaml"))
+    asked = (tmp_path / "calls").read_text().splitlines()
+    assert asked == [
+        f"compose --file compose/trtllm/compose.yaml --profile * down --timeout {grace}" for grace in calls
+    ]
+
+
+def test_compose_down_without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    containers.down(Path("compose/trtllm/compose.yaml"))

@@ -215,13 +215,25 @@ def test_traces_to_a_descriptor_hold_only_the_snippet(tmp_path: Path) -> None:
     assert steps[6].stdout == "five\n"
 
 
+def test_looking_at_a_pipe_is_not_traced(tmp_path: Path) -> None:
+    """The ERR trap runs for a SIGPIPE, and neither traces nor a DEBUG trap show it."""
+    (step,) = run(
+        tmp_path,
+        "exec {BASH_XTRACEFD}>trace; trap 'echo debug' DEBUG; set -x\nyes | head -1\nset +x; trap - DEBUG\n"
+        "grep -v echo trace\n",
+    )
+    traced = ["++ head -1", "++ set +x", "++ yes"]
+    assert sorted(step.stdout.splitlines()) == [*traced, *["debug"] * 5, "y"]
+
+
 def test_exit_gives_the_next_step_a_fresh_shell(tmp_path: Path) -> None:
     steps = run(tmp_path, "x=1; trap 'echo bye' EXIT\n", "exit 0\n", 'echo "x=${x-unset}"\n')
     assert [step.stdout for step in steps] == ["", "bye\n", "x=unset\n"]
 
 
 def test_exit_trap_runs_when_the_page_ends(tmp_path: Path) -> None:
-    run(tmp_path, f"trap 'touch {tmp_path}/bye' EXIT\n")
+    """It is given the time that it takes."""
+    run(tmp_path, f"trap 'sleep 0.2; touch {tmp_path}/bye' EXIT\n")
     assert (tmp_path / "bye").exists()
 
 
@@ -270,6 +282,15 @@ def test_nothing_of_ours_is_inherited(tmp_path: Path) -> None:
     text = "ls -1 /proc/self/fd | wc -l\n"
     steps = run(tmp_path, text, Python("import os\nprint(len(os.listdir('/proc/self/fd')))\n"))
     assert [step.stdout for step in steps] == ["4\n", "4\n"]
+
+
+def test_start_up_file_is_for_scripts_and_not_for_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "start-up").write_text("echo read; exit 3\n")
+    monkeypatch.setenv("BASH_ENV", str(tmp_path / "start-up"))
+    steps = run(tmp_path, "echo session\n", "bash -c 'echo script' || echo $?\n")
+    assert [step.stdout for step in steps] == ["session\n", "read\n3\n"]
 
 
 def test_dollar_zero_is_bash(tmp_path: Path) -> None:

@@ -73,6 +73,10 @@ class Host:
         port: int = answer["hub"]
         return port
 
+    def processes(self) -> set[int]:
+        """The process, by its number."""
+        return {self._process.pid} if self._process else set()
+
     def stop(self) -> None:
         """End the process and wait for it; safe to call twice, or without a start."""
         process, self._process = self._process, None

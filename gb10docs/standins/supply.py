@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gb10docs.compose import Service
@@ -18,7 +18,7 @@ CONTEXT = 8192
 
 
 class Supply:
-    """What the stand-ins of one plan need; nothing is started that the plan does not use.
+    """What the stand-ins of some plans need; nothing is started that they do not use.
 
     Args:
         scratch: The run's temporary folder.
@@ -28,13 +28,17 @@ class Supply:
 
     def __init__(
         self,
-        plan: Plan,
+        plans: Sequence[Plan],
         scratch: Path,
         marked: Mapping[str, str],
         progress: Callable[[int, int], None] | None,
     ) -> None:
         self._stand_ins = {
-            one for planned in plan.steps if planned.action is not Action.SKIP for one in planned.stand_ins
+            one
+            for plan in plans
+            for planned in plan.steps
+            if planned.action is not Action.SKIP
+            for one in planned.stand_ins
         }
         self._home = scratch / "home"
         home.seed(self._home, user_home=Path.home())
@@ -45,7 +49,7 @@ class Supply:
         variables = home.environment(self._home)
         repositories = {one.instead_of for one in self._stand_ins if one.kind == "model"}
         if self._host and repositories:
-            port = self._host.hub({name: self._checkpoint for name in repositories})
+            port = self._host.hub(dict.fromkeys(repositories, self._checkpoint))
             variables["HF_ENDPOINT"] = f"http://127.0.0.1:{port}"
         return variables
 
@@ -63,6 +67,10 @@ class Supply:
             )
         )
         return StandInServer(service, self._host)
+
+    def processes(self) -> set[int]:
+        """The embedded server's."""
+        return self._host.processes() if self._host else set()
 
     def close(self) -> None:
         """End the embedded server."""
