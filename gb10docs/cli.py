@@ -53,6 +53,10 @@ Allow = Annotated[
 ]
 
 
+evidence_app = typer.Typer(help="What has been run where, and when.", no_args_is_help=True)
+app.add_typer(evidence_app, name="evidence")
+
+
 @app.callback(invoke_without_command=True)
 def version(
     show: Annotated[
@@ -152,6 +156,26 @@ def doctor(root: Root = None, target: Target = TargetName.AUTO, allow: Allow = N
     from gb10docs import workflow
 
     workflow.doctor(root, target.value, frozenset(grant.value for grant in allow or ()))
+
+
+@evidence_app.command()
+def status(root: Root = None) -> None:
+    """For each lesson and target, how many steps passed there, when, and what is stale."""
+    from gb10docs import evidence_status, tree
+
+    typer.echo(evidence_status.status(tree.find_root(root)))
+
+
+@evidence_app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A ledger: a file, or COMMIT:PATH.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    root: Root = None,
+) -> None:
+    """What changed in outputs and environment between two recorded runs."""
+    from gb10docs import evidence_diff, tree
+
+    typer.echo(evidence_diff.diff(first, second, tree.find_root(root)))
 
 
 @app.command()

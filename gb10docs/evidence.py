@@ -57,7 +57,7 @@ class Standing(StrEnum):
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Engine(_Record):
@@ -109,7 +109,7 @@ class StepRecord(_Record):
     reason: str = ""
     stand_ins: list[StandIn] = []
     started: Moment
-    duration_s: float
+    duration_s: float = Field(ge=0, allow_inf_nan=False)
     exit_code: int | None = None
     stdout: str = ""
     """At most 4 kB, head and tail."""
@@ -325,6 +325,8 @@ def _models(step: Step) -> list[str]:
 def _hash(name: str, root: Path) -> str | None:
     """SHA-256 of an input as it is today, None where it is gone."""
     path, _, part = name.partition("#")
+    if not path or path.startswith("/") or ".." in path.split("/"):
+        return None
     if name == CONTRACT:
         return _hash_of_files(Path(__file__).parents[1] / path)
     if path.startswith("snippets/"):

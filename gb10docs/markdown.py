@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -201,7 +200,8 @@ def makeExtension(**options: Any) -> GB10Docs:  # noqa: N802 - Python-Markdown's
 def where(md: Markdown, page: str = "") -> Here:
     """The page that is being converted: the one given, else what MkDocs or Zensical keep in a processor."""
     if page:
-        return Here(page, re.sub(r"(^|/)index$", r"\1", page.removesuffix(".md")) + "/")
+        folder = page.removesuffix("index.md") if Path(page).name == "index.md" else f"{page[:-3]}/"
+        return Here(page, folder)
     for processor in (*md.treeprocessors, *md.preprocessors):
         mkdocs: Any = getattr(processor, "file", None)
         zensical: Any = getattr(processor, "page", None)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -131,8 +131,7 @@ def _split(text: str, path: Path) -> tuple[list[str], int]:
 
 def _declared(block: list[str], path: Path) -> Block:
     try:
-        table = tomllib.loads("\n".join(line[2:] if line.startswith("# ") else line[1:] for line in block))
-        return Block.model_validate(table)
+        return _block("\n".join(line[2:] if line.startswith("# ") else line[1:] for line in block))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         line = int(at[1]) + 1 if at else len(block) + 1
@@ -144,6 +143,12 @@ def _declared(block: list[str], path: Path) -> Block:
         keys = [key for key in first["loc"] if isinstance(key, str)]
         reason = " ".join(_reason(first, keys).split())
         raise BadSnippet(f"{path}:{_line(block, keys, first['input'])}: {reason}") from error
+
+
+@lru_cache(maxsize=1024)
+def _block(toml: str) -> Block:
+    """Frozen, so that snippets with the same header share one; a site reads each many times."""
+    return Block.model_validate(tomllib.loads(toml))
 
 
 def _line(block: list[str], keys: list[str], value: object) -> int:

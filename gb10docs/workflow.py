@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,9 @@ def _record(reports: list[Report], plans: list[Plan], root: Path, recorded_by: s
     from gb10docs import evidence
     from gb10docs.redact import Redactor, this_machine
 
-    redactor = Redactor.from_environment(os.environ, {str(root): ".", **this_machine(os.environ)})
+    redactor = Redactor.from_environment(
+        os.environ, {str(root): ".", sys.prefix: ".venv", **this_machine(os.environ)}
+    )
     by_page = {plan.page.name: plan for plan in plans}
     for report in reports:
         path = evidence.record(root, by_page[report.lesson], report, redactor, recorded_by=recorded_by)

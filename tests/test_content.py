@@ -119,8 +119,7 @@ def request_of(path: Path) -> dict[str, Any]:
     match = re.search(r"jq -n --argjson \w+ \S+ '(\{.*?\n  \})'", text, re.DOTALL)
     assert match, f"{identify(path)}: no request body found"
     quoted = re.sub(r"(?<=[{,\s])(\w+):", r'"\1":', match[1])
-    loaded = json.loads(re.sub(r"\$\w+", "null", quoted))
-    return loaded
+    return json.loads(re.sub(r"\$\w+", "null", quoted))
 
 
 def _python_request(path: Path) -> dict[str, Any]:
@@ -309,7 +308,8 @@ def test_tools_name_the_model_of_the_port_they_use(path: Path) -> None:
     by_port = {option(service["command"], "--port"): service for service in services().values()}
     port = re.search(r"127\.0\.0\.1:(\d+)", text)
     model = re.search(r"--model (\S+)", text)
-    assert port and model
+    assert port
+    assert model
     assert model[1] == served_name(by_port[port[1]])
 
 
@@ -317,14 +317,17 @@ def test_tools_name_the_model_of_the_port_they_use(path: Path) -> None:
 def test_service_is_pinned_bounded_and_private(name: str) -> None:
     service = services()[name]
     tag = service["image"].rsplit(":", 1)[1]
-    assert tag != "latest" and "/" not in tag and "$" not in service["image"]
+    assert tag != "latest"
+    assert "/" not in tag
+    assert "$" not in service["image"]
     port = option(service["command"], "--port")
     assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert option(service["command"], "--host") == "0.0.0.0"
     assert any(f":{port}/health" in part for part in service["healthcheck"]["test"])
     assert service["healthcheck"]["start_period"].endswith("m")
     assert service["environment"]["HF_HUB_OFFLINE"] == "1"
-    assert "privileged" not in service and "tty" not in service
+    assert "privileged" not in service
+    assert "tty" not in service
     (device,) = service["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
 
@@ -378,7 +381,8 @@ def test_every_image_is_in_the_lock_and_only_a_justified_one_is_latest() -> None
         used |= set(re.findall(r"nvcr\.io/\S+:[\w.-]+", body(path)))
     assert used == set(lock)
     for reference, row in lock.items():
-        assert row["source"].startswith("https://") and row["chosen_because"]
+        assert row["source"].startswith("https://")
+        assert row["chosen_because"]
         assert re.fullmatch(r"sha256:[0-9a-f]{64}", row.get("digest", "sha256:" + 64 * "0"))
         if reference.endswith(":latest"):
             assert "only tag" in row["chosen_because"]

@@ -401,6 +401,15 @@ def test_a_wrong_ledger_stops_the_build(tree: Tree, text: str, reason: str) -> N
     assert reason in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [("index.md", ""), ("a.md", "../"), ("a/index.md", "../"), ("a/b.md", "../../"), ("my-index.md", "../")],
+)
+def test_addresses_are_relative_to_the_page(tree: Tree, page: str, link: str) -> None:
+    root = tree(TREE | {f"docs/{page}": FENCE})
+    assert f'href="{link}snippets/lesson-03/ask.sh"' in converter(root, page).convert(FENCE)
+
+
 def test_a_commit_is_linked_where_the_repository_is_known(tree: Tree) -> None:
     root = tree(TREE)
     write_ledger(root, "gb10", PASSED, dirty=True)

@@ -76,7 +76,7 @@ def test_a_folder_that_python_scripts_share(tmp_path: Path) -> None:
 
 
 def wait_for_ever(pump: Pump, signals: Signals) -> None:
-    with signals.interruptible():
+    with signals.interruptible(pump):
         pump.run(lambda: False, time.monotonic() + 20)
 
 
@@ -96,7 +96,7 @@ def test_interrupt_loses_nothing_that_was_read() -> None:
     pump, capture = Pump(), Capture(Interrupting(), "")
     _, write = pump.pipe(capture)
     os.write(write, b"on its way")
-    with Signals(lambda: (), pump) as signals, pytest.raises(Interrupted):
+    with Signals(lambda: ()) as signals, pytest.raises(Interrupted):
         wait_for_ever(pump, signals)
     os.close(write)
     pump.close()
@@ -105,13 +105,13 @@ def test_interrupt_loses_nothing_that_was_read() -> None:
 
 def test_interrupt_at_the_last_moment_counts() -> None:
     pump = Pump()
-    with Signals(lambda: (), pump) as signals, pytest.raises(Interrupted):
+    with Signals(lambda: ()) as signals, pytest.raises(Interrupted):
         interrupt_while_reading(pump, signals)
     pump.close()
 
 
 def interrupt_while_reading(pump: Pump, signals: Signals) -> None:
-    with signals.interruptible():
+    with signals.interruptible(pump):
         pump.reading = True
         os.kill(os.getpid(), signal.SIGINT)
         pump.reading = False

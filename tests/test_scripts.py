@@ -145,6 +145,19 @@ def test_each_script_is_fresh(tmp_path: Path) -> None:
     assert "NameError" in steps[1].stderr
 
 
+def test_exports_are_those_of_the_moment(tmp_path: Path) -> None:
+    script = Python("import os\nprint(os.environ.get('A'), os.environ.get('B'))\n")
+    steps = run(
+        tmp_path, "export A=1 B=1\n", script, script, "A=2; unset B\n", script, "export -n A\n", script
+    )
+    assert [step.stdout for step in steps if step.language == "python"] == [
+        "1 1\n",
+        "1 1\n",
+        "2 None\n",
+        "None None\n",
+    ]
+
+
 def test_umask_is_the_session_s(tmp_path: Path) -> None:
     script = Python("import os\nprint(oct(os.umask(0)))\n")
     steps = run(tmp_path, "umask 027\n", script, COLD, script, "umask\n")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 FOLDER = Path(__file__).parent
@@ -23,17 +28,45 @@ def report_schema() -> dict[str, Any]:
     """What `run --json` writes: a report, or a list of them."""
     from pydantic import TypeAdapter
 
-    from gb10docs.results import Report
+    from gb10docs import results
 
-    schema = TypeAdapter(Report | list[Report]).json_schema(mode="serialization")
-    return {"title": "gb10docs report", **schema}
+    schema = TypeAdapter(results.Report | list[results.Report]).json_schema(mode="serialization")
+    return _documented({"title": "gb10docs report", **schema}, results)
 
 
 def ledger_schema() -> dict[str, Any]:
     """What `run --record` keeps under docs/evidence/."""
-    from gb10docs.evidence import Ledger
+    from gb10docs import evidence, results
 
-    return Ledger.model_json_schema(mode="serialization")
+    return _documented(evidence.Ledger.model_json_schema(mode="serialization"), results, evidence)
+
+
+def _documented(schema: dict[str, Any], *modules: ModuleType) -> dict[str, Any]:
+    """The schema with the docstrings below the fields of its models, which pydantic would read at every start."""
+    said = {model: fields for module in modules for model, fields in _field_docstrings(module)}
+    for model, table in {schema.get("title"): schema, **schema["$defs"]}.items():
+        for field, text in said.get(model, {}).items():
+            if field in table.get("properties", {}):
+                table["properties"][field]["description"] = text
+    return schema
+
+
+def _field_docstrings(module: ModuleType) -> Iterator[tuple[str | None, dict[str, str]]]:
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.ClassDef):
+            pairs = itertools.pairwise(node.body)
+            yield (
+                node.name,
+                {
+                    field.target.id: inspect.cleandoc(text.value.value)
+                    for field, text in pairs
+                    if isinstance(field, ast.AnnAssign)
+                    and isinstance(field.target, ast.Name)
+                    and isinstance(text, ast.Expr)
+                    and isinstance(text.value, ast.Constant)
+                    and isinstance(text.value.value, str)
+                },
+            )
 
 
 def header_schema() -> dict[str, Any]:

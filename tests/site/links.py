@@ -9,8 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-ADDRESSES = {"href", "src"}
-
 
 class Links(HTMLParser):
     """The links and anchors of one page."""
@@ -20,13 +18,10 @@ class Links(HTMLParser):
         self.links: list[str] = []
         self.anchors: set[str] = set()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - html.parser's
         """Keep what points somewhere, and what can be pointed at."""
-        for name, value in attrs:
-            if value and name in ADDRESSES:
-                self.links.append(value)
-            elif value and (name == "id" or (tag == "a" and name == "name")):
-                self.anchors.add(value)
+        self.links += [value for name, value in attrs if value and name in {"href", "src"}]
+        self.anchors |= {value for name, value in attrs if value and name in {"id", "name"}}
 
 
 @cache
@@ -41,20 +36,21 @@ def broken(site: Path, base: str = "/") -> Iterator[str]:
     """Each internal link whose file or anchor is missing, as `page: link`.
 
     Args:
-        base: Where the site's root is on its host: absolute links begin with it.
+        base: What absolute links begin with: where the site's root is on its host.
     """
     for page in sorted(site.rglob("*.html")):
         for link in read(page).links:
             parts = urlsplit(link)
-            if parts.scheme or parts.netloc:
-                continue
-            if parts.path.startswith(base):
-                target = site / unquote(parts.path.removeprefix(base))
-            else:
-                target = page.parent / unquote(parts.path) if parts.path else page
-            target = Path(posixpath.normpath(target))
-            target = target / "index.html" if target.is_dir() else target
-            anchor = unquote(parts.fragment)
-            lost = anchor and target.suffix == ".html" and target.is_file() and anchor not in read(target).anchors
-            if not target.is_file() or (lost and not anchor.startswith("__")):
+            internal = not parts.scheme and not parts.netloc
+            if internal and not _found(unquote(parts.path), unquote(parts.fragment), page, site, base):
                 yield f"{page.relative_to(site)}: {link}"
+
+
+def _found(path: str, anchor: str, page: Path, site: Path, base: str) -> bool:
+    absolute = path.startswith(base)
+    target = site / path.removeprefix(base) if absolute else page.parent / path if path else page
+    target = Path(posixpath.normpath(target))
+    target = target / "index.html" if target.is_dir() else target
+    if not target.is_file():
+        return False
+    return not anchor or target.suffix != ".html" or anchor in read(target).anchors

@@ -20,6 +20,7 @@ COMMITTER = {
     for what, value in (("NAME", "test"), ("EMAIL", "test@example.org"))
 }
 MIKE = ("--config-file", "mkdocs.versioned.yml")
+REPOSITORY = "https://github.com/example/course"
 EVIDENCE = re.compile(r'<(?:details|p) class="gb-evidence"')
 
 
@@ -37,7 +38,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, s
     run_in(clone, "git", "init", "--quiet")
     run_in(clone, "git", "commit", "--quiet", "--allow-empty", "--message", "A tree", **COMMITTER)
     with served(host) as url:
-        settings = {**COMMITTER, "GB10DOCS_SITE_URL": url}
+        settings = {**COMMITTER, "GB10DOCS_SITE_URL": url, "GB10DOCS_REPO_URL": REPOSITORY}
         for version in ("0.1", "0.2"):
             run_in(clone, "mike", "deploy", *MIKE, "--update-aliases", version, "latest", **settings)
         run_in(clone, "mike", "set-default", *MIKE, "latest", **settings)
@@ -47,7 +48,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, s
 
 
 def test_two_versions_can_be_chosen_between(browser: Browser, versions: tuple[Path, str]) -> None:
-    host, url = versions
+    _host, url = versions
     with browser.new_context(color_scheme="dark", reduced_motion="reduce") as context:
         page = context.new_page()
         complaints: list[str] = []
@@ -70,6 +71,25 @@ def test_two_versions_can_be_chosen_between(browser: Browser, versions: tuple[Pa
         page.get_by_role("link", name="Evidence").last.click()
         page.wait_for_url("**/latest/evidence/")
     assert complaints == [f"{url}nowhere/at/all/"]
+
+
+def test_the_repository_is_linked_and_not_asked(browser: Browser, versions: tuple[Path, str]) -> None:
+    _, url = versions
+    with browser.new_context() as context:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        edited = {}
+        for name in ("lessons/lesson-03", "theory/e2m1", "evidence"):
+            page.goto(f"{url}latest/{name}/", wait_until="networkidle")
+            edited[name] = [link.get_attribute("href") for link in page.locator("[rel=edit]").all()]
+        assert violations(page) == []
+    assert edited == {
+        "lessons/lesson-03": [f"{REPOSITORY}/edit/main/docs/lessons/lesson-03.md"],
+        "theory/e2m1": [f"{REPOSITORY}/edit/main/docs/theory/e2m1.py"],
+        "evidence": [],
+    }
+    assert [address for address in asked if not address.startswith(url)] == []
 
 
 def test_every_link_of_a_version_leads_somewhere(versions: tuple[Path, str]) -> None:
