@@ -14,29 +14,20 @@ KiB or over two streams, and encodings nobody uses by accident (hexadecimal, bas
 from __future__ import annotations
 
 import base64
-import configparser
-import contextlib
 import json
 import os
 import re
-import socket
-import string
-import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
-SHORTEST_SECRET = 8
+from gb10docs.private import SHORTEST_SECRET, secrets_in
+from gb10docs.tokens import Span, any_in, beginnings, token_spans, token_under_way
+
 _SHORTEST_NAME = 4
 _REACH = 2048
 _CONTEXT = 4
 """Bytes already given back that a stream remembers: they tell where a word or a secret begins."""
-
-_KNOWN_NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NGC_API_KEY", "NGC_CLI_API_KEY")
-_SECRET_NAME = re.compile(r"(?:_TOKEN|_API_KEY|_ACCESS_KEY|_SECRET|PASSWORD|PASSWD)$")
-_CREDENTIALS = re.compile(r"://(?:[^/\s:@]*:)?([^/\s:@]{8,})@")
 
 _COMMON = """
 admin arm64 build builder compose cuda debian default desktop develop developer dgx-spark docker ec2-user
@@ -51,41 +42,6 @@ _SPREAD = bytes(range(33)) + b"'\""
 _WRAPS = re.compile(rb"\\\r?\n|[\x00-\x20'\"]+")
 _ESCAPES = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})|\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|[nrtbf]?)")
 _UNFINISHED_ESCAPE = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]?|\\(?:x[0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3})?)\Z")
-
-_DOCKER_AUTH = b"JG9hdXRodG9rZW46"
-"""Base64 of `$oauthtoken:`, as `docker login nvcr.io` stores it."""
-_SHAPES = {
-    b"hf_": (rb"[A-Za-z0-9]", 34, 64),
-    b"nvapi-": (rb"[\w-]", 40, 128),
-    b"sk-": (rb"[\w-]", 32, 200),
-    b"ghp_": (rb"[A-Za-z0-9]", 36, 255),
-    b"gho_": (rb"[A-Za-z0-9]", 36, 255),
-    b"ghs_": (rb"[A-Za-z0-9]", 36, 255),
-    b"github_pat_": (rb"\w", 22, 255),
-    _DOCKER_AUTH: (rb"[A-Za-z0-9+/=]", 20, 400),
-}
-"""How tokens begin, with what they go on, and the fewest and most of that."""
-_ALONE = rb"(?<![A-Za-z0-9])"
-_TOKENS = {
-    head: re.compile(rb"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, letter, least, most))
-    for head, (letter, least, most) in _SHAPES.items()
-}
-_NGC_LEGACY = re.compile(
-    rb"(?<![A-Za-z0-9])[A-Za-z0-9]{35}6[A-Za-z0-9]{11}t[A-Za-z0-9]{12}L[A-Za-z0-9]{6}t[A-Za-z0-9]{16}"
-)
-"""Base64 of 26 letters and digits, a colon and a UUID: where the colon and the dashes fall is fixed."""
-_BREAK = rb"(?:[ \t]*\\?\r?\n[ \t]*)?"
-_WRAPPED_HEADS = (b"hf_", b"nvapi-")
-_WRAPPED_TOKEN = re.compile(
-    _ALONE + rb"(?:hf_(?:" + _BREAK + rb"[A-Za-z0-9]){34}|nvapi-(?:" + _BREAK + rb"[\w-]){64})"
-)
-_WRAPPED_OPEN = re.compile(
-    rb"(?:hf_(?:%b[A-Za-z0-9]){0,33}|nvapi-(?:%b[\w-]){0,63})[ \t]*\\?\r?(?:\n[ \t]*)?\Z" % (_BREAK, _BREAK)
-)
-_TOKEN_BYTES = (string.ascii_letters + string.digits + "_-").encode()
-_IS_TOKEN_BYTE = bytes(int(byte in _TOKEN_BYTES) for byte in range(256))
-_RUN, _LONG_RUN, _LEGACY_RUN = b"\1" * 18, b"\1" * 33, b"\1" * 84
-"""The runs that half a token, every other token in one piece, and a legacy key have."""
 
 
 class Redactor:
@@ -126,17 +82,17 @@ class Redactor:
         spans = self.spans(data)
         return _masked(data, 0, len(data), spans).decode("utf-8", "surrogatepass") if spans else text
 
-    def spans(self, data: bytes) -> list[_Span]:
+    def spans(self, data: bytes) -> list[Span]:
         """What is to be replaced, in order; no two overlap."""
         if len(data) < SHORTEST_SECRET:
             return list(self._place_spans(data))
-        return _merged([*self._secret_spans(data), *_token_spans(data), *self._place_spans(data)])
+        return _merged([*self._secret_spans(data), *token_spans(data), *self._place_spans(data)])
 
     def settled(self, data: bytes) -> int:
         """Up to where the data holds nothing that further bytes could turn into something to replace."""
         start = max(0, len(data) - self._reach)
         tail = data[start:]
-        at = min(self._secret_under_way(tail), _token_under_way(tail), self._place_under_way.find(tail))
+        at = min(self._secret_under_way(tail), token_under_way(tail), self._place_under_way.find(tail))
         return start + at
 
     @property
@@ -144,7 +100,7 @@ class Redactor:
         """Most bytes that a stream ever holds back."""
         return 2 * self._reach
 
-    def _secret_spans(self, data: bytes) -> Iterator[_Span]:
+    def _secret_spans(self, data: bytes) -> Iterator[Span]:
         if not self._labels:
             return
         squeezed = _squeeze(data)
@@ -152,7 +108,7 @@ class Redactor:
         if found:
             wraps = _Trace(data, _WRAPS)
             for begin, end, needle in _occurrences(squeezed, found):
-                yield _Span(*wraps.origin(begin, end), self._labels[needle], 2)
+                yield Span(*wraps.origin(begin, end), self._labels[needle], 2)
         if b"%" not in squeezed and b"\\" not in squeezed:
             return
         decoded = _ESCAPES.sub(_letter, squeezed)
@@ -160,7 +116,7 @@ class Redactor:
         if found:
             wraps, escapes = _Trace(data, _WRAPS), _Trace(squeezed, _ESCAPES)
             for begin, end, needle in _occurrences(decoded, found):
-                yield _Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle], 2)
+                yield Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle], 2)
 
     def _secret_under_way(self, data: bytes) -> int:
         if not self._labels:
@@ -180,11 +136,11 @@ class Redactor:
                 first = min(first, _Trace(stem, _ESCAPES).origin(at, at + 1)[0])
         return _unsqueezed(data, len(squeezed) - first)
 
-    def _place_spans(self, data: bytes) -> Iterator[_Span]:
-        if self._place is None or not _any_in(self._places, data):
+    def _place_spans(self, data: bytes) -> Iterator[Span]:
+        if self._place is None or not any_in(self._places, data):
             return
         for match in self._place.finditer(data):
-            yield _Span(match.start(), match.end(), self._places[match[0]], 0)
+            yield Span(match.start(), match.end(), self._places[match[0]], 0)
 
 
 class Stream:
@@ -219,21 +175,13 @@ class Stream:
         return released
 
 
-class _Span(NamedTuple):
-    begin: int
-    end: int
-    label: bytes
-    weight: int
-    """Whose label wins where two overlap: a known secret's, then a token's, then a place's."""
-
-
 class _Openings:
     """Finds where, at the end of a text, one of several words has begun."""
 
     def __init__(self, words: Iterable[bytes]) -> None:
         self._words = tuple(dict.fromkeys(words))
         self.longest = max(map(len, self._words), default=0)
-        heads = dict.fromkeys(_beginnings(word[:4], b"") for word in self._words)
+        heads = dict.fromkeys(beginnings(word[:4], b"") for word in self._words)
         self._heads = re.compile(b"|".join(heads)) if heads else None
 
     def find(self, text: bytes) -> int:
@@ -274,57 +222,6 @@ class _Trace:
         last = bisect_right(self._at, end - 1) - 1
         start = self._from[first] + (0 if self._whole[first] else begin - self._at[first])
         return start, self._whole[last] or self._from[last] + end - self._at[last]
-
-
-def secrets_in(env: Mapping[str, str]) -> dict[str, str]:
-    """The values of an environment that must not be shown, by the names of their variables."""
-    names = dict.fromkeys([*_KNOWN_NAMES, *(name for name in env if _SECRET_NAME.search(name))])
-    secrets = {name: env[name] for name in names if len(env.get(name, "")) >= SHORTEST_SECRET}
-    for name, value in env.items():
-        credentials = _CREDENTIALS.search(value)
-        if credentials:
-            secrets.setdefault(name, credentials[1])
-    return secrets
-
-
-def this_machine(env: Mapping[str, str]) -> dict[str, str]:
-    """The places that name this machine and its user: home folder, user, host and addresses."""
-    users, home = (env.get("USER", ""), env.get("LOGNAME", "")), env.get("HOME", "").rstrip("/")
-    places = dict.fromkeys(users, "user") | {home: "~"}
-    places |= {socket.gethostname(): "host"} | dict.fromkeys(_own_addresses(), "address")
-    places |= dict.fromkeys(_package_indexes(env), "[package index]")
-    return {text: word for text, word in places.items() if text}
-
-
-def _package_indexes(env: Mapping[str, str]) -> Iterator[str]:
-    """The places that pip is configured to take packages from: pip prints them, and they may be nobody's business."""
-    home = Path(env.get("HOME", "/"))
-    config = configparser.RawConfigParser(strict=False)
-    given = [Path(env["PIP_CONFIG_FILE"])] if env.get("PIP_CONFIG_FILE") else []
-    files = [
-        Path("/etc/pip.conf"),
-        home / ".pip/pip.conf",
-        home / ".config/pip/pip.conf",
-        Path(sys.prefix) / "pip.conf",
-    ]
-    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
-        config.read([*files, *given])
-    names = ("index-url", "extra-index-url", "find-links")
-    for name in names:
-        yield from env.get(f"PIP_{name.replace('-', '_').upper()}", "").split()
-        for section in config.sections():
-            yield from config.get(section, name, fallback="").split()
-
-
-def _own_addresses() -> Iterator[str]:
-    """The addresses that packets to elsewhere would leave from; none is sent (RFC 5737, RFC 3849)."""
-    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((elsewhere, 9))
-                yield probe.getsockname()[0]
-        except OSError:
-            continue
 
 
 def _needles(value: str) -> Iterator[bytes]:
@@ -375,54 +272,12 @@ def _letter(escape: re.Match[bytes]) -> bytes:
     return letter.translate(None, _SPREAD + b"\\")
 
 
-def _any_in(words: Iterable[bytes], text: bytes) -> bool:
-    return any(word in text for word in words)
-
-
 def _occurrences(text: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
     for needle in needles:
         at = text.find(needle)
         while at >= 0:
             yield at, at + len(needle), needle
             at = text.find(needle, at + 1)
-
-
-def _token_spans(data: bytes) -> Iterator[_Span]:
-    """Tokens by their shape. Runs of token characters are looked for first: most output has none."""
-    runs = data.translate(_IS_TOKEN_BYTE)
-    if _RUN not in runs:
-        return
-    patterns = [_TOKENS[_DOCKER_AUTH]]
-    if _LONG_RUN in runs:
-        patterns = [pattern for head, pattern in _TOKENS.items() if head in data]
-        patterns += [_NGC_LEGACY] * (_LEGACY_RUN in runs)
-    for pattern in patterns:
-        for match in pattern.finditer(data):
-            yield _Span(match.start(), match.end(), b"[secret]", 1)
-    if _any_in(_WRAPPED_HEADS, data):
-        for match in _WRAPPED_TOKEN.finditer(data):
-            if _is_random(match[0]):
-                yield _Span(match.start(), match.end(), b"[secret]", 1)
-
-
-def _is_random(text: bytes) -> bool:
-    """Whether upper and lower case are mixed as in a token, not as in words one below the other."""
-    upper = sum(65 <= byte <= 90 for byte in text)
-    lower = sum(97 <= byte <= 122 for byte in text)
-    return min(upper, lower) >= 6
-
-
-def _token_under_way(data: bytes) -> int:
-    run = len(data.rstrip(_TOKEN_BYTES + b"+/="))
-    if run < len(data):
-        match = _TOKEN_OPEN.search(data, run)
-        if match:
-            return match.start()
-    for head in _WRAPPED_HEADS:
-        at = data.rfind(head)
-        if at >= 0 and _WRAPPED_OPEN.match(data, at):
-            return at
-    return len(data)
 
 
 def _is_telling(place: str) -> bool:
@@ -450,38 +305,23 @@ def _place_endings(place: bytes) -> tuple[bytes, ...]:
     return (place + b"\0", place + b".\0") if b"/" in place else (place + b"\0",)
 
 
-def _merged(spans: list[_Span]) -> list[_Span]:
+def _merged(spans: list[Span]) -> list[Span]:
     """In order, those that overlap joined."""
-    merged: list[_Span] = []
+    merged: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.begin, -span.end)):
         if merged and span.begin < merged[-1].end:
             last = merged[-1]
             _, _, label, weight = max(last, span, key=lambda span: span.weight)
-            merged[-1] = _Span(last.begin, max(last.end, span.end), label, weight)
+            merged[-1] = Span(last.begin, max(last.end, span.end), label, weight)
         else:
             merged.append(span)
     return merged
 
 
-def _masked(data: bytes, begin: int, end: int, spans: list[_Span]) -> bytes:
+def _masked(data: bytes, begin: int, end: int, spans: list[Span]) -> bytes:
     parts = []
     for span in spans:
         if begin < span.end and span.begin < end:
             parts += [data[begin : max(begin, span.begin)], span.label]
             begin = min(end, span.end)
     return b"".join([*parts, data[begin:end]])
-
-
-def _beginnings(head: bytes, rest: bytes) -> bytes:
-    """A pattern for a literal, or for as much of its beginning as there is before the end of the text."""
-    pattern = rest
-    for position in range(len(head) - 1, 0, -1):
-        pattern = rb"(?:\Z|" + re.escape(head[position : position + 1]) + pattern + b")"
-    return re.escape(head[:1]) + pattern
-
-
-_TOKENS_SO_FAR = [
-    _beginnings(head, rb"%b{0,%d}\Z" % (letter, most - 1)) for head, (letter, _, most) in _SHAPES.items()
-]
-_NGC_LEGACY_SO_FAR = rb"(?:[LMNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[LMNOYZa-e][A-Za-z0-9]{0,2})?\Z"
-_TOKEN_OPEN = re.compile(_ALONE + rb"(?:" + b"|".join([*_TOKENS_SO_FAR, _NGC_LEGACY_SO_FAR]) + rb")")

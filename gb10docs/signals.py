@@ -20,8 +20,9 @@ class Interrupted(BaseException):
 class Signals:
     """While entered, a signal never ends this process on the spot.
 
-    Within `interruptible` the first raises Interrupted, if need be once the pump has put away what it reads;
-    any other kills at once what `left` finds, so that whatever waits for those processes to end goes on.
+    Within `interruptible` the first raises Interrupted, if need be once the pump has put away what it reads.
+    Elsewhere, where the run or a page of it is ending, it kills at once what `left` finds, so that whatever waits
+    for those processes goes on, and what is `interruptible` next is not begun.
     """
 
     def __init__(self, left: Callable[[], Iterable[int]]) -> None:
@@ -47,14 +48,15 @@ class Signals:
             pump.checkpoint = self._checkpoint
         self._raises = True
         try:
+            self._checkpoint()
             yield
             self._checkpoint()
         finally:
             self._raises = False
 
     def _caught(self, _number: int, _frame: FrameType | None) -> None:
+        self._pending = True
         if self._raises:
-            self._pending = True
             if not (self._pump and self._pump.reading):
                 self._checkpoint()
             return

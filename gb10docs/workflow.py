@@ -123,7 +123,8 @@ def _write(reports: list[Report], wishes: Wishes) -> None:
 def _record(reports: list[Report], plans: list[Plan], root: Path, recorded_by: str) -> None:
     """Merge each page's run into its ledger."""
     from gb10docs import evidence
-    from gb10docs.redact import Redactor, this_machine
+    from gb10docs.private import this_machine
+    from gb10docs.redact import Redactor
 
     redactor = Redactor.from_environment(
         os.environ, {str(root): ".", sys.prefix: ".venv", **this_machine(os.environ)}

@@ -16,7 +16,8 @@ from platformdirs import user_state_path
 from gb10docs import lock, processes
 from gb10docs.lock import Lock
 from gb10docs.plan import Plan
-from gb10docs.redact import Redactor, this_machine
+from gb10docs.private import this_machine
+from gb10docs.redact import Redactor
 from gb10docs.targets.real import search_path
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gb10docs.redact import Redactor, secrets_in, this_machine
+from gb10docs.private import secrets_in, this_machine
+from gb10docs.redact import Redactor
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYzabcdefgh"
 KEY = "nvapi-" + "aB3dE6_h-Q" * 6 + "zzzz"

@@ -110,6 +110,16 @@ def test_interrupt_at_the_last_moment_counts() -> None:
     pump.close()
 
 
+def test_interrupt_between_two_pages_counts() -> None:
+    """The next page is not begun."""
+    pump = Pump()
+    with Signals(lambda: ()) as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Interrupted):
+            wait_for_ever(pump, signals)
+    pump.close()
+
+
 def interrupt_while_reading(pump: Pump, signals: Signals) -> None:
     with signals.interruptible(pump):
         pump.reading = True

@@ -18,7 +18,7 @@ class Links(HTMLParser):
         self.links: list[str] = []
         self.anchors: set[str] = set()
 
-    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - html.parser's
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - html.parser's
         """Keep what points somewhere, and what can be pointed at."""
         self.links += [value for name, value in attrs if value and name in {"href", "src"}]
         self.anchors |= {value for name, value in attrs if value and name in {"id", "name"}}
