@@ -13,19 +13,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from gb10docs.evidence import (
-    CONTRACT,
-    IMAGES,
-    MODELS,
-    BadLedgerError,
-    Ledger,
-    Run,
-    Standing,
-    StepRecord,
-    is_stale,
-    ledger_path,
-    read,
-)
+from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing, StepRecord, is_stale, ledger_path, read
+from gb10docs.inputs import CONTRACT, IMAGES, MODELS
 from gb10docs.pages import Page, Step
 from gb10docs.reports.verdict import took
 

@@ -15,6 +15,7 @@ from sample import LLAMA, MODEL, STARTED, report, step
 
 from gb10docs import evidence, schemas
 from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing, StepRecord
+from gb10docs.inputs import inputs_of
 from gb10docs.pages import read_page
 from gb10docs.plan import Action, Plan, make_plan
 from gb10docs.redact import Redactor
@@ -121,7 +122,7 @@ def recorded(plan: Plan, root: Path) -> StepRecord:
 def inputs(plan: Plan, root: Path, name: str) -> dict[str, str]:
     """What goes into a step of the plan."""
     (planned,) = (one for one in plan.steps if one.step.name == name)
-    return evidence.inputs_of(planned, plan, root)
+    return inputs_of(planned, plan, root)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""What goes into a step's outcome, each with its hash, so that a record can tell whether it still holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gb10docs.errors import GB10DocsError
+from gb10docs.snippets import BadSnippet, read_snippet
+
+if TYPE_CHECKING:
+    from gb10docs.pages import Step
+    from gb10docs.plan import Plan, PlannedStep
+
+CONTRACT = "gb10docs/standins/fields.json"
+"""What the stand-in engine knows of the engines that it stands in for."""
+IMAGES, MODELS = "compose/images.lock.toml", "compose/models.lock.toml"
+
+
+class BadLockFileError(GB10DocsError):
+    """A file of pinned images or models that cannot be read."""
+
+
+def inputs_of(planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
+    """What a step's outcome depends on, with the SHA-256 of each; what starts its servers included."""
+    names = dict.fromkeys(_own_inputs(planned, root))
+    starts = {one.step.id: one for one in plan.steps if one.step.snippet.header.server}
+    for step_id in planned.after:
+        if step_id in starts:
+            names.update(dict.fromkeys(_own_inputs(starts[step_id], root)))
+    return {name: input_hash(name, root) or "missing" for name in sorted(names)}
+
+
+def _own_inputs(planned: PlannedStep, root: Path) -> Iterator[str]:
+    """Names of inputs: a path below the root, and after a `#` the part of it that counts."""
+    step = planned.step
+    yield f"snippets/{step.snippet.name}"
+    yield f"snippets/{step.snippet.name}#expect"
+    if planned.service:
+        yield from (path.relative_to(root).as_posix() for path in planned.service.files)
+        yield f"{IMAGES}#{planned.service.image}"
+    yield from (f"{MODELS}#{name}" for name in models_of(step))
+    if any(stand_in.kind == "engine" for stand_in in planned.stand_ins):
+        yield CONTRACT
+
+
+def models_of(step: Step) -> list[str]:
+    """Names of the models that a step needs or makes."""
+    header = step.snippet.header
+    return [need.value for need in dict.fromkeys([*header.needs, *header.makes]) if need.kind == "model"]
+
+
+def input_hash(name: str, root: Path) -> str | None:
+    """SHA-256 of an input as it is today, None where it is gone."""
+    path, _, part = name.partition("#")
+    if not path or path.startswith("/") or ".." in path.split("/"):
+        return None
+    if name == CONTRACT:
+        return _hash_of_files(Path(__file__).parents[1] / path)
+    if path.startswith("snippets/"):
+        return _hash_of_snippet(root / path, path.removeprefix("snippets/"), part)
+    if path in {IMAGES, MODELS}:
+        row = lock_rows(root / path).get(part)
+        return _sha256(json.dumps(row, sort_keys=True, default=str).encode()) if row else None
+    return _hash_of_files(root / path)
+
+
+def _hash_of_snippet(path: Path, name: str, part: str) -> str | None:
+    try:
+        snippet = read_snippet(path, name)
+    except BadSnippet:
+        return None
+    if not part:
+        return snippet.sha256
+    return _sha256(snippet.header.expect.model_dump_json(by_alias=True, exclude_defaults=True).encode())
+
+
+def _hash_of_files(path: Path) -> str | None:
+    """Of a file, or of the names and contents of all files in a folder."""
+    if path.is_file():
+        return _sha256(path.read_bytes())
+    if not path.is_dir():
+        return None
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = (f"{_sha256(file.read_bytes())}  {file.relative_to(path).as_posix()}\n" for file in files)
+    return _sha256("".join(lines).encode())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def lock_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows of a lock file by image reference or repository; none where there is no such file."""
+    try:
+        tables = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise BadLockFileError(f"{path}: no valid TOML: {error}") from error
+    rows = [*tables.get("image", []), *tables.get("model", [])]
+    return {row.get("reference") or row.get("repository", ""): row for row in rows}
