@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +31,7 @@ class Workplace:
     def __init__(self, root: Path, scratch: Path, identity: str, held: Lock) -> None:
         self.root, self.scratch, self.lock = root, scratch, held
         self.logs = f"{user_state_path('gb10docs')}/logs/{identity}"
-        places = {f"{scratch}/home": "~", f"{scratch}/": "", str(root): ".", sys.prefix: ".venv"}
+        places = {f"{scratch}/home": "~", f"{scratch}/": "", str(root): "."}
         self.redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
         self.environment: Mapping[str, str] = {}
         self.supply: Supply | None = None
