@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(wildcard requirements/*.txt)
 
-.PHONY: run test test-engines lint bench lock clean
+SITE_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PATH="$(CURDIR)/gb10docs/site/jupyter" NO_MKDOCS_2_WARNING=1
+
+.PHONY: run test test-site site serve offline publish bench lock clean
 
 run: $(VENV)/.run
 	$(BIN)/gb10docs run lesson-03
@@ -14,7 +16,33 @@ test: $(VENV)/.test
 	$(BIN)/ruff check gb10docs tests snippets
 	$(BIN)/ruff format --check gb10docs tests snippets
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/site
+
+# The site in a real browser; needs Debian's chromium.
+test-site: $(VENV)/.test
+	$(BIN)/python -m pytest tests/site
+
+site: $(VENV)/.test
+	$(SITE_ENV) gb10docs site prepare
+	$(SITE_ENV) mkdocs build --strict
+
+serve: $(VENV)/.test
+	$(SITE_ENV) gb10docs site prepare
+	$(SITE_ENV) mkdocs serve
+
+# One folder and a zip that open from disk, search included.
+offline: $(VENV)/.test
+	$(SITE_ENV) gb10docs site prepare --flat-urls
+	$(SITE_ENV) mkdocs build --strict --config-file mkdocs.offline.yml --site-dir offline
+	$(SITE_ENV) gb10docs site prepare
+	$(BIN)/python -m zipfile -c gb10docs-offline.zip offline
+
+# Onto the local branch gh-pages: make publish VERSION=0.1
+publish: $(VENV)/.test
+	test -n "$(VERSION)"
+	$(SITE_ENV) gb10docs site prepare
+	$(SITE_ENV) mike deploy --config-file mkdocs.versioned.yml --update-aliases $(VERSION) latest
+	$(SITE_ENV) mike set-default --config-file mkdocs.versioned.yml latest
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench/run.py

@@ -167,7 +167,7 @@ class Run:
             for file in self._place.lock.holder.compose:
                 last_first.callback(containers.down, Path(file))
             for session in self._sessions.values():
-                last_first.callback(session.close)
+                last_first.callback(session.close, interrupt=self.was_interrupted)
             for server, _ in self._servers.values():
                 last_first.callback(server.stop)
             if self._running and self._running.execution:

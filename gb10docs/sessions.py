@@ -208,7 +208,7 @@ class _Shell:
         if not self._open:
             return
         os.close(self._script)
-        if self.running is None:
+        if self.running is None and not interrupt:
             self._pump.run(lambda: self.ended, time.monotonic() + processes.GRACE)
         processes.stop(lambda: processes.group(self.pid), interrupt=interrupt)
         self._process.wait()

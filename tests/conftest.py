@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from program import program as program
 from trees import Tree, page_of
 
 

@@ -119,7 +119,8 @@ def request_of(path: Path) -> dict[str, Any]:
     match = re.search(r"jq -n --argjson \w+ \S+ '(\{.*?\n  \})'", text, re.DOTALL)
     assert match, f"{identify(path)}: no request body found"
     quoted = re.sub(r"(?<=[{,\s])(\w+):", r'"\1":', match[1])
-    return json.loads(re.sub(r"\$\w+", "null", quoted))
+    loaded: dict[str, Any] = json.loads(re.sub(r"\$\w+", "null", quoted))
+    return loaded
 
 
 def _python_request(path: Path) -> dict[str, Any]:

@@ -257,7 +257,7 @@ def test_what_starts_threads_or_keeps_state_is_never_preloaded() -> None:
 
 def test_plain_python_agrees(tmp_path: Path) -> None:
     """The comparisons above are with our own `started` way; this one is with Python itself."""
-    for name in ("exception", "chained", "syntax", "exit text", "flags", "streams", "broken excepthook"):
+    for name in ("exception", "chained", "syntax", "exit text", "streams", "broken excepthook"):
         script = tmp_path / "snippets" / "s1.py"
         (step,) = run(tmp_path, Python(SCRIPTS[name]))
         plain = subprocess.run(

@@ -9,8 +9,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import PATIENCE, Program
 from driving import Python, header
+from program import PATIENCE, Program
 
 from gb10docs import processes
 
@@ -131,7 +131,8 @@ def test_is_interrupted_twice(program: Program) -> None:
     """The first asks, and is not heard; the second does not wait for the end of the ladder."""
     up = program.signals_from("HANGS")
     asked = program.signals_from("ASKED")
-    slow = "trap 'echo asked >\"$ASKED\"' INT TERM\n" + HANG + "while :; do sleep $TOKEN || true; done\n"
+    slow = 'trap \'echo asked >"$ASKED"\' INT TERM\nmkfifo silence; exec 3<>silence\necho up >"$HANGS"\n'
+    slow += "while :; do read line <&3 || true; done\n"
     program.page(DAEMONS, slow)
     process = program.start()
     up.wait()

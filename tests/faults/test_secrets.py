@@ -7,8 +7,8 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from conftest import Program
 from driving import Python, Watcher, run
+from program import Program
 
 HF = "hf_" + "CanaryKeepsQuiet0123456789AbCdEfGh"
 NGC = "nvapi-" + "Canary_that-must/not+be=heard&anywhere?" + "x" * 20
