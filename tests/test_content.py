@@ -119,7 +119,7 @@ def request_of(path: Path) -> dict[str, Any]:
     match = re.search(r"jq -n --argjson \w+ \S+ '(\{.*?\n  \})'", text, re.DOTALL)
     assert match, f"{identify(path)}: no request body found"
     quoted = re.sub(r"(?<=[{,\s])(\w+):", r'"\1":', match[1])
-    loaded: dict[str, Any] = json.loads(re.sub(r"\$\w+", "null", quoted))
+    loaded = json.loads(re.sub(r"\$\w+", "null", quoted))
     return loaded
 
 
