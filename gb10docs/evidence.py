@@ -215,6 +215,23 @@ def merge(
     )
 
 
+class NotThatMachineError(GB10DocsError):
+    """Evidence of a machine that this one is not."""
+
+
+def refuse_pretence(target: str, gpu: str) -> None:
+    """Only a GB10 can give evidence of a GB10, whatever `--target` says.
+
+    Raises:
+        NotThatMachineError: The target is `gb10` and this machine's GPU is another, or none.
+    """
+    if target == "gb10" and "GB10" not in gpu:
+        here = f"its GPU is {gpu}" if gpu else "it has no NVIDIA GPU"
+        raise NotThatMachineError(
+            f"--record: this machine is no GB10 ({here}): record with --target auto, or leave --record out"
+        )
+
+
 def record(
     root: Path,
     plan: Plan,
@@ -225,6 +242,7 @@ def record(
     flavour: str | None = None,
 ) -> Path:
     """Merge a run into its ledger; returns the ledger's path."""
+    refuse_pretence(report.target, report.machine.gpu)
     flavour = flavour_of(report.target) if flavour is None else flavour
     path = ledger_path(root, report.page, report.target, flavour)
     inputs = {planned.step.id: inputs_of(planned, plan, root) for planned in plan.steps}

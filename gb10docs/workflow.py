@@ -66,6 +66,10 @@ def show_plan(selection: Selection) -> int:
 def run(selection: Selection, wishes: Wishes) -> int:
     """Run, report, record; returns the exit status."""
     plans = _plans(selection)
+    if wishes.record:
+        from gb10docs import evidence, machine
+
+        evidence.refuse_pretence(plans[0].target.name, machine.look().gpu)
     reports, interrupted = _run_all(plans, selection, wishes)
     _write(reports, wishes)
     if wishes.record:

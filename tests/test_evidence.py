@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sample import LLAMA, MODEL, STARTED, report, step
+from trees import Tree
 
 from gb10docs import evidence, schemas
 from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing, StepRecord
@@ -375,3 +377,27 @@ def test_a_real_engine_is_recorded_with_image_digest_and_version(plan: Plan, roo
         "nvcr.io/trt:1",
         "sha256:ab",
     )
+
+
+@pytest.mark.parametrize(
+    ("gpu", "said"), [("", "it has no NVIDIA GPU"), ("NVIDIA H200", "its GPU is NVIDIA H200")]
+)
+def test_only_a_gb10_gives_evidence_of_a_gb10(gpu: str, said: str) -> None:
+    with pytest.raises(evidence.NotThatMachineError, match=said):
+        evidence.refuse_pretence("gb10", gpu)
+
+
+@pytest.mark.parametrize(("target", "gpu"), [("gb10", "NVIDIA GB10"), ("cpu", ""), ("nvidia", "NVIDIA H200")])
+def test_any_machine_gives_evidence_of_itself(target: str, gpu: str) -> None:
+    evidence.refuse_pretence(target, gpu)
+
+
+def test_recording_as_a_gb10_is_refused_before_anything_runs(tree: Tree) -> None:
+    root = tree({"docs/page.md": ["touch.sh"], "snippets/touch.sh": "touch ran\n"})
+    arguments = ["run", "page", "--root", str(root), "--target", "gb10", "--record"]
+    done = subprocess.run(
+        [sys.executable, "-m", "gb10docs", *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "this machine is no GB10" in done.stderr
+    assert not (root / "ran").exists()
