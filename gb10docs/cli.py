@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -189,17 +187,8 @@ def clean() -> None:
         typer.echo(line)
 
 
-def main() -> None:
-    """The program; does not return, and takes no leave of modules, which would cost as much as a hundred steps."""
-    status = _status()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)
-
-
-def _status() -> int:
-    """A user's mistake is one line on standard error and exit status 2."""
+def main() -> int:
+    """The exit status of the program; a user's mistake is one line on standard error and status 2."""
     try:
         app()
     except GB10DocsError as error:
