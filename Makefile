@@ -46,6 +46,7 @@ publish: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/site_cost.py
 
 # Versions and hashes, no addresses. Needs uv.
 lock:
