@@ -58,6 +58,15 @@ def _package_indexes(env: Mapping[str, str]) -> Iterator[str]:
             yield from config.get(section, name, fallback="").split()
 
 
+def default_package_index() -> dict[str, str]:
+    """The place that pip takes packages from unless told otherwise, which it prints beside the others."""
+    with contextlib.suppress(ImportError):
+        from pip._internal.models.index import PyPI
+
+        return {PyPI.simple_url: "[package index]", PyPI.netloc: "[package index]"}
+    return {}
+
+
 def _own_addresses() -> Iterator[str]:
     """The addresses that packets to elsewhere would leave from; none is sent (RFC 5737, RFC 3849)."""
     for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):

@@ -127,12 +127,11 @@ def _write(reports: list[Report], wishes: Wishes) -> None:
 def _record(reports: list[Report], plans: list[Plan], root: Path, recorded_by: str) -> None:
     """Merge each page's run into its ledger."""
     from gb10docs import evidence
-    from gb10docs.private import this_machine
+    from gb10docs.private import default_package_index, this_machine
     from gb10docs.redact import Redactor
 
-    redactor = Redactor.from_environment(
-        os.environ, {str(root): ".", sys.prefix: ".venv", **this_machine(os.environ)}
-    )
+    places = {str(root): ".", sys.prefix: ".venv"} | this_machine(os.environ) | default_package_index()
+    redactor = Redactor.from_environment(os.environ, places)
     by_page = {plan.page.name: plan for plan in plans}
     for report in reports:
         path = evidence.record(root, by_page[report.lesson], report, redactor, recorded_by=recorded_by)

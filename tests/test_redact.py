@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gb10docs.private import secrets_in, this_machine
+from gb10docs.private import default_package_index, secrets_in, this_machine
 from gb10docs.redact import Redactor
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYzabcdefgh"
@@ -288,3 +288,11 @@ def test_no_place_to_cut_a_secret_in_two_lets_it_through(encode: str, wrap: str)
         assert whole.count(b"[") == 1
         for size in range(len(data)):
             assert chunked(REDACTOR, data, [size]) in {whole, whole.lstrip(b"\r\n")}
+
+
+def test_the_index_that_pip_uses_by_default_is_a_place_too() -> None:
+    """Named nowhere in our own files, so it is asked of pip here as there."""
+    from pip._internal.models.index import PyPI
+
+    masked = Redactor({}, default_package_index()).text(f"Looking in indexes: {PyPI.simple_url}\n")
+    assert masked == "Looking in indexes: [package index]\n"
