@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,7 @@ def run_plans(
         Busy: Another run holds the machine.
     """
     reports: list[Report] = []
+    stopped: set[str] = set()
     interrupted = False
     with workplace(root, plans[0].page.relative) as place, Signals(place.processes) as signals:
         try:
@@ -54,10 +55,12 @@ def run_plans(
             interrupted = True
         try:
             for plan in plans:
-                blocked = "interrupted" if interrupted else "" if keep_going else _blocked(plan, reports)
+                blocked = "interrupted" if interrupted else "" if keep_going else _blocked(plan, stopped)
                 run = Run(plan, place, observer, keep_going=keep_going)
                 reports.append(_run_page(run, plan, observer, signals, blocked))
                 interrupted = interrupted or run.was_interrupted
+                if blocked or reports[-1].summary.failed:
+                    stopped.add(plan.page.name)
         finally:
             place.close()
     return reports, interrupted
@@ -89,10 +92,9 @@ def _run_page(run: Run, plan: Plan, observer: Observer, signals: Signals, blocke
     return report
 
 
-def _blocked(plan: Plan, reports: Sequence[Report]) -> str:
+def _blocked(plan: Plan, stopped: Set[str]) -> str:
     """Why a page is not begun, empty if it is."""
-    failed = {report.lesson for report in reports if report.summary.failed}
-    return next((f"page '{name}' failed" for name in plan.page.after if name in failed), "")
+    return next((f"page '{name}' did not pass" for name in plan.page.after if name in stopped), "")
 
 
 @dataclass(slots=True)
@@ -218,7 +220,9 @@ class Run:
             ports.refuse_taken(planned.service.port, _at(step))
             model = next((need.value for need in header.needs if need.kind == "model"), "")
             self._servers[header.server] = (self._place.supply.serve(planned.service, model), step.id)
-            self._be_sane(header.server, planned.service.served_name, real=False)
+            servers.insist_on_sense(
+                self._servers[header.server][0], planned.service.served_name, self.pump, real=False
+            )
         for name in header.stops:
             self._servers.pop(name)[0].stop()
         return _result(planned, Outcome.REPLACED, planned.reason)
@@ -291,7 +295,7 @@ class Run:
         server = servers.ForegroundServer(header.server, header.ready, execution)
         self._servers[header.server] = (server, planned.step.id)
         try:
-            self._be_sane(header.server, "", real=False)
+            servers.insist_on_sense(server, "", self.pump, real=False)
         except servers.NotReady as error:
             del self._servers[header.server]
             server.stop()
@@ -322,7 +326,9 @@ class Run:
         if planned.service:
             server = servers.ComposeServer(planned.service)
             result.containers = server.describe()
-            result.reason = self._redactor.text(f"{result.reason}\n{server.tail()}".rstrip())
+            tail = self._redactor.text(server.tail()).rstrip()
+            if tail not in result.reason:
+                result.reason += f"\n{tail}"
 
     def _servers_after(self, planned: PlannedStep, result: StepResult) -> None:
         """What the step started answers sanely, and what it stopped is gone."""
@@ -330,21 +336,14 @@ class Run:
         if planned.service:
             server = servers.ComposeServer(planned.service)
             self._servers[planned.service.name] = (server, planned.step.id)
-            self._be_sane(planned.service.name, planned.service.served_name, real=not planned.stand_ins)
+            servers.insist_on_sense(
+                server, planned.service.served_name, self.pump, real=not planned.stand_ins
+            )
             result.containers = server.describe()
         for name in header.stops:
             server_and_id = self._servers.pop(name, None)
             if server_and_id:
                 servers.confirm_stopped(server_and_id[0], _at(planned.step), self.pump)
-
-    def _be_sane(self, name: str, model: str, *, real: bool) -> None:
-        server, _ = self._servers[name]
-        deadline = time.monotonic() + servers.PROBE_SECONDS
-        wrong = self.pump.call(lambda: servers.probe(server.port, model, real=real), deadline)
-        if wrong is None or wrong:
-            tail = server.tail()
-            problem = wrong or f"no answer to the probe prompt within {servers.PROBE_SECONDS:g} s"
-            raise servers.NotReady(f"server '{name}' on port {server.port}: {problem}\n{tail}".rstrip())
 
     def _look_after_servers(self) -> None:
         """A server that has died since turns the step that started it failed."""

@@ -168,6 +168,14 @@ def probe(port: int, model: str, *, real: bool) -> str:
             return f"the probe prompt failed: {error!r}"
 
 
+def insist_on_sense(server: Server, model: str, pump: Pump, *, real: bool) -> None:
+    """Raise NotReady, with the end of the server's log, unless it answers the probe prompt sanely."""
+    wrong = pump.call(lambda: probe(server.port, model, real=real), time.monotonic() + PROBE_SECONDS)
+    if wrong is None or wrong:
+        problem = wrong or f"no answer to the probe prompt within {PROBE_SECONDS:g} s"
+        raise NotReady(f"server '{server.name}' on port {server.port}: {problem}\n{server.tail()}".rstrip())
+
+
 def confirm_stopped(server: Server, at: str, pump: Pump) -> None:
     """Believe that a server is stopped only when its port is closed, and see to what is left of it."""
     end = time.monotonic() + STOP_SECONDS

@@ -10,11 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-from driving import Python, Watcher, header, outcomes, run
+from driving import Python, Watcher, header, outcomes, own_machine, run
 
+from gb10docs.plan import make_plan
 from gb10docs.results import Outcome
+from gb10docs.run import run_plans
 from gb10docs.signals import Interrupted, Signals
 from gb10docs.streams import Capture, Pump
+from gb10docs.targets import choose
+from gb10docs.tree import read_pages
 
 
 def test_stops_at_the_first_failure_unless_told_to_go_on(tmp_path: Path) -> None:
@@ -180,3 +184,22 @@ def test_no_thread_is_started_for_a_plain_step(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("threading.Thread.start", refuse)
     assert outcomes(run(tmp_path, "echo a\n", Python("print(1)\n"))) == ["passed", "passed"]
+
+
+def test_a_page_that_builds_on_one_that_was_not_begun_is_not_begun_either(tmp_path: Path) -> None:
+    """One fails, two builds on one, three on two."""
+    for folder in ("docs", "snippets"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "snippets/no.sh").write_text("false\n")
+    (tmp_path / "snippets/touch.sh").write_text("touch begun\n")
+    for name, after, snippet in (("one", "", "no"), ("two", "one", "touch"), ("three", "two", "touch")):
+        fence = f'```bash\n--8<-- "{snippet}.sh"\n```\n'
+        (tmp_path / f"docs/{name}.md").write_text(f"---\nafter: [{after}]\n---\n# {name}\n\n{fence}")
+    plans = make_plan(read_pages(tmp_path, ["one", "two", "three"]), tmp_path, choose("gb10"))
+    with own_machine(tmp_path):
+        reports, _ = run_plans(plans, tmp_path, Watcher())
+    assert [step.reason for report in reports[1:] for step in report.steps] == [
+        "not reached: page 'one' did not pass",
+        "not reached: page 'two' did not pass",
+    ]
+    assert not (tmp_path / "begun").exists()
