@@ -1,0 +1,617 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gb10docs.errors import GB10DocsError
+from gb10docs.fit_cli import as_json, table, tokens
+from gb10docs.roofline import (
+    BAND,
+    FORMATS,
+    MACHINES,
+    MODELS,
+    Estimate,
+    bundled,
+    estimate,
+    find,
+    from_config,
+    published,
+)
+from gb10docs.roofline.formats import format_of
+from gb10docs.roofline.models import KINDS
+from gb10docs.roofline.shown import assumptions, number, shown, sources
+from gb10docs.roofline.tables import read
+
+ROOT = Path(__file__).parents[1]
+GB10 = MACHINES["gb10"]
+TINY: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "intermediate_size": 16,
+    "vocab_size": 32,
+    "tie_word_embeddings": False,
+}
+
+
+def on_gb10(model: str, format_name: str, **settings: Any) -> Estimate:
+    return estimate(bundled(model), FORMATS[format_name], GB10, **settings)
+
+
+# Published by others, to the digit.
+
+
+def test_the_payload_of_qwen3_8b_nvfp4_is_the_published_one() -> None:
+    """6.397 GB of tensors in nvidia/Qwen3-8B-NVFP4."""
+    assert f"{on_gb10('Qwen3-8B', 'nvfp4').weight_bytes / 1e9:.3f}" == "6.397"
+
+
+def test_llama_70b_nvfp4_reads_what_nvidias_playbook_says() -> None:
+    """38.50 GB packed and 2.10 GB lm_head: https://github.com/NVIDIA/dgx-spark-playbooks/pull/91."""
+    made = on_gb10("Llama-3.3-70B", "nvfp4")
+    assert f"{made.read_weight_bytes / 1e9:.2f}" == "40.61"
+    assert f"{made.ceiling_tok_s:.2f}" == "6.72"
+
+
+@pytest.mark.parametrize(
+    ("model", "total"),
+    [
+        ("Qwen3-8B", 8_190_735_360),
+        ("Llama-3.1-8B", 8_030_261_248),
+        ("Llama-3.3-70B", 70_553_706_496),
+        ("Qwen3-30B-A3B", 30_532_122_624),
+        ("SmolLM2-135M", 134_515_008),
+        ("Qwen2.5-7B", 7_615_616_512),
+    ],
+)
+def test_all_weights_are_counted(model: str, total: int) -> None:
+    """What transformers counts in such a model."""
+    assert bundled(model).total == total
+
+
+def test_gpt_oss_has_the_sizes_of_its_model_card() -> None:
+    """Table 1 of arXiv 2508.10925: 116.83 and 20.91 billion, checkpoints of 60.8 and 12.8 GiB."""
+    for name, billions, gibibytes in (("gpt-oss-120b", "116.83", "60.8"), ("gpt-oss-20b", "20.91", "12.8")):
+        assert f"{bundled(name).total / 1e9:.2f}" == billions
+        assert f"{on_gb10(name, 'mxfp4-experts').weight_bytes / 2**30:.1f}" == gibibytes
+
+
+@pytest.mark.parametrize(
+    ("model", "format_name", "gibibytes"),
+    [
+        ("gpt-oss-20b", "mxfp4-gguf", 11.27),
+        ("gpt-oss-120b", "mxfp4-gguf", 59.02),
+        ("Qwen3-30B-A3B", "q8-0", 30.25),
+        ("Qwen2.5-7B", "q8-0", 7.54),
+    ],
+)
+def test_gguf_files_have_the_sizes_that_llama_bench_prints(
+    model: str, format_name: str, gibibytes: float
+) -> None:
+    """In the tables of llama.cpp's benches/dgx-spark.md."""
+    assert on_gb10(model, format_name).weight_bytes / 2**30 == pytest.approx(gibibytes, abs=0.006)
+
+
+# Facts of this course (batch 1, empty context): tok/s, GB on disk, GB read.
+
+
+@pytest.mark.parametrize(
+    ("model", "format_name", "speed", "disk", "read_gb"),
+    [
+        ("Qwen3-8B", "bf16", "18.0", "16.38", "15.14"),
+        ("Qwen3-8B", "fp8", "33.3", "9.44", "8.19"),
+        ("Qwen3-8B", "nvfp4", "53.0", "6.40", "5.15"),
+        ("Qwen3-8B", "mxfp4", "55.3", "6.18", "4.94"),
+        ("Qwen3-8B", "int4", "56.6", "6.07", "4.83"),
+        ("Qwen3-14B", "nvfp4", "30.4", "10.54", "8.99"),
+        ("Qwen3-32B", "nvfp4", "14.3", "20.67", "19.11"),
+        ("Llama-3.1-8B", "nvfp4", "54.9", "6.03", "4.98"),
+        ("Llama-3.3-70B", "bf16", "2.0", "141.11", "139.01"),
+        ("Qwen3-30B-A3B", "nvfp4", "125.4", "18.09", "2.18"),
+        ("gpt-oss-120b", "mxfp4-experts", "54.6", "65.25", "5.00"),
+    ],
+)
+def test_ceilings(model: str, format_name: str, speed: str, disk: str, read_gb: str) -> None:
+    made = on_gb10(model, format_name)
+    assert f"{made.ceiling_tok_s:.1f}" == speed
+    assert f"{made.weight_bytes / 1e9:.2f}" == disk
+    assert f"{made.bytes_per_token / 1e9:.2f}" == read_gb
+    assert made.limit == "memory"
+
+
+@pytest.mark.parametrize(
+    ("model", "wide", "narrow"),
+    [
+        ("Qwen3-8B", 27.3, 36.1),
+        ("Qwen3-14B", 19.0, 23.4),
+        ("Qwen3-32B", 9.9, 11.7),
+        ("Llama-3.3-70B", 5.3, 5.9),
+        ("Qwen3-30B-A3B", 50.6, 72.1),
+    ],
+)
+def test_ceilings_at_32k_with_a_bf16_and_an_fp8_cache(model: str, wide: float, narrow: float) -> None:
+    for cache, speed in (("bf16", wide), ("fp8", narrow)):
+        made = on_gb10(model, "nvfp4", context=32_768, cache=cache)
+        assert made.ceiling_tok_s == pytest.approx(speed, abs=0.05)
+
+
+@pytest.mark.parametrize(("model", "size"), [("Qwen3-8B", 147_456), ("gpt-oss-120b", 73_728)])
+def test_a_token_of_cache(model: str, size: int) -> None:
+    assert on_gb10(model, "bf16").cache_bytes_per_token == size
+
+
+def test_a_tied_head_is_the_embedding_and_is_read() -> None:
+    made = on_gb10("SmolLM2-135M", "bf16")
+    assert made.model.values["head"] == 0
+    assert made.read_weight_bytes == made.weight_bytes
+
+
+def test_windows_keep_no_more_than_they_see() -> None:
+    made = on_gb10("gpt-oss-20b", "mxfp4-experts", context=32_768)
+    assert made.cache_bytes == 12 * (32_768 + 128) * 2 * 8 * 64 * 2
+    assert on_gb10("gpt-oss-20b", "mxfp4-experts", context=100).cache_bytes == 24 * 100 * 2 * 8 * 64 * 2
+
+
+# The roofline itself.
+
+
+def test_a_batch_shares_the_weights_and_not_the_cache() -> None:
+    one, eight = (on_gb10("Qwen3-8B", "nvfp4", batch=batch, context=32_768) for batch in (1, 8))
+    assert eight.read_weight_bytes == one.read_weight_bytes
+    assert eight.cache_bytes == 8 * one.cache_bytes
+    assert one.ceiling_each_tok_s > eight.ceiling_each_tok_s
+    assert eight.ceiling_tok_s == pytest.approx(8 * eight.ceiling_each_tok_s)
+
+
+def test_a_large_batch_waits_for_arithmetic() -> None:
+    assert on_gb10("Qwen3-8B", "nvfp4-w4a16", batch=8).limit == "memory"
+    large = on_gb10("Qwen3-8B", "nvfp4-w4a16", batch=512)
+    assert large.limit == "arithmetic"
+    assert large.ceiling_tok_s == pytest.approx(on_gb10("Qwen3-8B", "nvfp4-w4a16", batch=1024).ceiling_tok_s)
+    assert large.ceiling_tok_s < 125e12 / (2 * 6.9e9)
+
+
+def test_a_batch_reads_more_experts_but_never_more_than_there_are() -> None:
+    touched = [
+        on_gb10("Qwen3-30B-A3B", "nvfp4", batch=batch).experts_touched for batch in (1, 2, 16, 256, 4096)
+    ]
+    assert touched[0] == pytest.approx(8)
+    assert touched[1] == pytest.approx(8 + 8 * 120 / 128)
+    assert touched == sorted(touched)
+    assert touched[-1] == pytest.approx(128)
+    everything = on_gb10("Qwen3-30B-A3B", "nvfp4", batch=4096)
+    rest = everything.weight_bytes - everything.read_weight_bytes
+    assert rest == pytest.approx(2 * bundled("Qwen3-30B-A3B").values["embedding"])
+    assert on_gb10("Qwen3-8B", "nvfp4", batch=8).experts_touched == 0
+
+
+def test_four_bit_activations_help_the_prompt_and_not_the_answer() -> None:
+    four, sixteen = (on_gb10("Qwen3-8B", name, context=4096) for name in ("nvfp4", "nvfp4-w4a16"))
+    assert four.ceiling_tok_s == sixteen.ceiling_tok_s
+    assert 3 < four.prefill_tok_s / sixteen.prefill_tok_s < 4
+
+
+def test_nvidias_prefill_is_faster_than_16_bit_arithmetic_allows() -> None:
+    rows = [row for row in published() if row.prefill_tok_s and row.format == "nvfp4"]
+    assert len(rows) == 2
+    for row in rows:
+        weight_only = estimate(bundled(row.model), FORMATS["nvfp4-w4a16"], GB10, context=row.context)
+        assert weight_only.prefill_tok_s < (row.prefill_tok_s or 0) < row.bound.prefill_tok_s
+
+
+def test_a_machine_without_four_bit_arithmetic_widens() -> None:
+    four, sixteen = (
+        estimate(bundled("Qwen3-8B"), FORMATS[name], MACHINES["h200"], context=4096)
+        for name in ("nvfp4", "nvfp4-w4a16")
+    )
+    assert four.prefill_s == sixteen.prefill_s
+
+
+def test_two_machines_are_twice_one() -> None:
+    one, two = (
+        estimate(bundled("Qwen3-8B"), FORMATS["nvfp4"], MACHINES[name], context=4096)
+        for name in ("gb10", "gb10-x2")
+    )
+    assert two.ceiling_tok_s == 2 * one.ceiling_tok_s
+    assert two.prefill_tok_s == 2 * one.prefill_tok_s
+    assert two.machine.memory_bytes == 2 * one.machine.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("model", "format_name", "machine", "verdict"),
+    [
+        ("Qwen3-8B", "nvfp4", "gb10", "fits"),
+        ("Llama-3.3-70B", "bf16", "gb10", "does not fit"),
+        ("Llama-3.3-70B", "bf16", "gb10-x2", "fits"),
+        ("gpt-oss-120b", "fp8", "gb10", "does not fit"),
+        ("gpt-oss-20b", "bf16", "h200", "fits"),
+        ("Qwen3-32B", "fp8", "rtx-5090", "does not fit"),
+        ("Qwen3-32B", "nvfp4", "rtx-5090", "fits"),
+    ],
+)
+def test_what_fits(model: str, format_name: str, machine: str, verdict: str) -> None:
+    assert estimate(bundled(model), FORMATS[format_name], MACHINES[machine]).verdict == verdict
+
+
+def test_a_cache_can_make_it_tight_and_too_much() -> None:
+    verdicts = [on_gb10("Llama-3.3-70B", "nvfp4", context=32_768, batch=batch).verdict for batch in (1, 6, 7)]
+    assert verdicts == ["fits", "tight", "does not fit"]
+
+
+@pytest.mark.parametrize("settings", [{"batch": 0}, {"context": -1}, {"cache": "int4"}])
+def test_nonsense_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no batch"):
+        on_gb10("Qwen3-8B", "nvfp4", **settings)
+
+
+# What others measured.
+
+
+def test_one_published_speed_on_a_dense_model_or_batch_1_is_above_its_ceiling() -> None:
+    above = [row for row in published() if row.share > 1]
+    assert [(row.model, row.tok_s) for row in above] == [("gpt-oss-120b", 58.82)]
+    assert f"{above[0].share:.0%}" == "108%"
+
+
+def test_its_recipe_reads_fewer_bytes_than_the_checkpoint_would() -> None:
+    made = on_gb10("gpt-oss-120b", "mxfp4-lm-head")
+    assert made.ceiling_tok_s > 58.82
+    assert BAND[0] - 0.01 < 58.82 / made.ceiling_tok_s < BAND[1]
+
+
+def test_most_of_one_users_speeds_lie_in_the_band() -> None:
+    shares = [row.share for row in published() if row.batch == 1 and row.machine == "gb10"]
+    inside = [share for share in shares if BAND[0] <= round(share, 2) <= BAND[1]]
+    assert len(inside) / len(shares) >= 0.85
+
+
+def test_a_batch_on_experts_passes_the_ceiling_of_even_routing_and_a_dense_one_does_not() -> None:
+    told = read("batches")["gb10"]
+    shares = {
+        name: [
+            speed / on_gb10(*name.split(), batch=batch, context=told["context"]).ceiling_tok_s
+            for batch, speed in zip(told["batches"], speeds, strict=True)
+        ]
+        for name, speeds in told["tok_s"].items()
+    }
+    assert max(shares["Qwen2.5-7B q8-0"]) < 1
+    assert max(shares["gpt-oss-120b mxfp4-gguf"]) > 1.4
+
+
+# Data with their sources.
+
+
+def test_every_figure_has_a_source_or_is_an_estimate_of_ours() -> None:
+    for machine in MACHINES.values():
+        figures = (
+            machine.memory_gb,
+            machine.reserved_gb,
+            machine.bandwidth_gb_s,
+            *machine.tflops.values(),
+        )
+        for figure in figures:
+            assert figure.value > 0
+            assert figure.note
+            assert figure.kind in {"specification", "derived", "measured", "estimate"}
+            assert figure.source.startswith("https://") or figure.kind == "estimate"
+    assert all(one.source.startswith("https://") and one.stays for one in FORMATS.values())
+    assert all(row.source.startswith("https://") and row.by and row.date for row in published())
+
+
+def test_every_model_can_be_estimated_in_every_format_that_suits() -> None:
+    for name in MODELS:
+        model = bundled(name)
+        assert FORMATS[model.format].suits(model)
+        for one in FORMATS.values():
+            made = estimate(model, one, GB10, batch=3, context=1000)
+            assert math.isfinite(made.ceiling_tok_s)
+            assert 0 < made.read_weight_bytes <= made.weight_bytes
+    assert not FORMATS["mxfp4-experts"].suits(bundled("Qwen3-8B"))
+    assert not FORMATS["mxfp4-gguf"].suits(bundled("Qwen3-8B"))
+    assert FORMATS["bf16"].suits(bundled("Qwen3-8B"))
+
+
+# Configurations.
+
+
+def test_every_kind_of_model_counts() -> None:
+    experts = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 4}
+    for kind in KINDS:
+        assert from_config({**TINY, **experts, "model_type": kind}, "tiny").total > 0
+
+
+def test_a_configuration_is_counted_by_hand() -> None:
+    model = from_config(TINY, "tiny")
+    attention = 2 * (8 * 8 + 2 * 8 * 4 + 8 * 8)
+    assert model.values == {
+        "embedding": 256,
+        "attention": attention,
+        "mlp": 2 * 3 * 8 * 16,
+        "experts": 0,
+        "expert_biases": 0,
+        "router": 0,
+        "head": 256,
+        "rest": 2 * 16 + 8,
+    }
+
+
+def test_layers_without_experts_are_dense() -> None:
+    moe = {**TINY, "model_type": "qwen3_moe", "num_experts": 4, "num_experts_per_tok": 2}
+    assert from_config({**moe, "mlp_only_layers": [0]}, "tiny").values["mlp"] == 3 * 8 * 16
+    assert from_config({**moe, "decoder_sparse_step": 2}, "tiny").values["experts"] == 4 * 3 * 8 * 16
+    assert from_config(moe, "tiny").values["mlp"] == 0
+
+
+def test_listed_layer_types_tell_the_windows() -> None:
+    config = {**TINY, "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]}
+    model = from_config(config, "tiny")
+    assert (model.full_layers, model.window_layers, model.window) == (1, 1, 16)
+    unused = from_config({**TINY, "sliding_window": 16, "use_sliding_window": False}, "tiny")
+    assert unused.window_layers == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"model_type": "nemotron_h"},
+            "here: models of type 'nemotron_h' are not counted here: known: gpt_oss",
+        ),
+        ({"hidden_size": None}, "here: has no 'hidden_size': without it the weights cannot be counted"),
+        (
+            {"num_hidden_layers": "36"},
+            "here: 'num_hidden_layers' is '36': it should be a whole number from 1",
+        ),
+        ({"vocab_size": 0}, "here: 'vocab_size' is 0: it should be a whole number from 1"),
+        ({"vocab_size": 2**40}, "it should be a whole number from 1"),
+        ({"num_key_value_heads": True}, "'num_key_value_heads' is True"),
+        ({"num_experts": 8}, "has no 'num_experts_per_tok'"),
+    ],
+)
+def test_a_wrong_configuration_says_what_is_wrong(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(GB10DocsError) as caught:
+        from_config({**TINY, **change}, "tiny", "here")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "format_name"),
+    [
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4"),
+        ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "nvfp4-w4a16"),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
+        ({"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}, "nvfp4"),
+        ({"quant_method": "compressed-tensors", "format": "pack-quantized"}, "int4"),
+        ({"quant_method": "mxfp4"}, "mxfp4-experts"),
+        ({"quant_method": "awq"}, "int4"),
+        ({"quant_method": "bitsandbytes"}, None),
+        ("nvfp4", None),
+    ],
+)
+def test_a_checkpoint_says_its_own_format(quantization: Any, format_name: str | None) -> None:
+    assert format_of({"quantization_config": quantization}) == format_name
+    assert format_name is None or format_name in FORMATS
+
+
+# Where a model is found.
+
+
+def test_a_model_goes_by_its_name_its_repository_and_its_checkpoints() -> None:
+    assert find("qwen3-8b").name == "Qwen3-8B"
+    assert find("Qwen/Qwen3-8B").format == "nvfp4"
+    assert find("nvidia/Qwen3-8B-FP8").format == "fp8"
+    assert find("openai/gpt-oss-20b").format == "mxfp4-experts"
+
+
+def test_a_folder_is_a_model(tmp_path: Path) -> None:
+    config = {**TINY, "quantization_config": {"quant_method": "modelopt", "quant_algo": "FP8"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    model = find(str(tmp_path))
+    assert (model.name, model.format, model.source) == (
+        tmp_path.name,
+        "fp8",
+        str(tmp_path / "config.json"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "has no config.json: give the folder of a checkpoint"),
+        ("{", "config.json: is not JSON"),
+        ("[" * 100_000, "config.json: is not JSON"),
+        ("[]", "config.json: is no JSON object"),
+        ("{}", "config.json: models of type '' are not counted here"),
+        (b"\xff\xfe\x00", "config.json: cannot be read"),
+    ],
+)
+def test_a_folder_that_is_none_says_so(tmp_path: Path, text: str | bytes | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "config.json").write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(GB10DocsError) as caught:
+        find(str(tmp_path))
+    assert message in str(caught.value)
+
+
+def test_an_unknown_name_brings_the_nearest() -> None:
+    with pytest.raises(GB10DocsError, match=r"no model 'Qwen3-8': did you mean 'Qwen3-8B'\?"):
+        find("Qwen3-8")
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exception) -> list[str]:
+    """A hub that says one thing, and what it was asked."""
+    asked = []
+
+    def get(address: str, **_: object) -> httpx.Response:
+        asked.append(address)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(httpx, "get", get)
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.test")
+    return asked
+
+
+def test_the_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answering(monkeypatch, httpx.Response(200, json=TINY))
+    assert find("somebody/tiny-model").source == (
+        "https://huggingface.co/somebody/tiny-model/blob/main/config.json"
+    )
+    assert asked == ["http://hub.test/somebody/tiny-model/resolve/main/config.json"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            httpx.Response(404),
+            "the hub has no 'somebody/Qwen3-8' with a config.json: did you mean 'Qwen3-8B'?",
+        ),
+        (
+            httpx.Response(401),
+            "the hub does not show 'somebody/Qwen3-8' to us: check the name, or `hf auth login`",
+        ),
+        (httpx.Response(503), "somebody/Qwen3-8: the hub answers with status 503: try again later"),
+        (
+            httpx.ConnectError("no route"),
+            "and the hub does not answer (no route): give the folder of a checkpoint instead",
+        ),
+        (
+            httpx.Response(200, text="<html>"),
+            "https://huggingface.co/somebody/Qwen3-8/blob/main/config.json: is not JSON",
+        ),
+    ],
+)
+def test_a_hub_that_does_not_help_is_told(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exception, message: str
+) -> None:
+    answering(monkeypatch, answer)
+    with pytest.raises(GB10DocsError) as caught:
+        find("somebody/Qwen3-8")
+    assert message in str(caught.value)
+
+
+def test_a_name_that_no_repository_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answering(monkeypatch, httpx.Response(200))
+    with pytest.raises(GB10DocsError, match=r"'a/b\.\.c' is no name of a repository"):
+        find("a/b..c")
+    assert asked == []
+
+
+# The command.
+
+
+def fit(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-m", "gb10docs", "fit", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_command_prints_the_estimate() -> None:
+    done = fit("Qwen3-8B", "--context", "32k", "--batch", "8")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Qwen3-8B, NVFP4 (W4A4), on GB10 (DGX Spark): 8 × 32,768 tokens, BF16 cache"
+    assert "  needed                 49.05 GB  of 119.50 GB: fits" in lines
+    assert "  ceiling              49.9 tok/s  6.2 tok/s each; memory is the limit" in lines
+    assert "  shape: https://huggingface.co/Qwen/Qwen3-8B/blob/main/config.json" in lines
+
+
+def test_the_command_writes_json(tmp_path: Path) -> None:
+    path = tmp_path / "fit.json"
+    done = fit("gpt-oss-20b", "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(fit("gpt-oss-20b", "--json", "-").stdout)
+    assert printed == json.loads(path.read_text())
+    made = on_gb10("gpt-oss-20b", "mxfp4-experts", context=4096)
+    assert printed == as_json(made)
+    assert printed["ceiling_tok_s"] == made.ceiling_tok_s
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Qwen3-8"], "gb10docs: no model 'Qwen3-8': did you mean 'Qwen3-8B'?"),
+        (["Qwen3-8B", "--format", "nvpf4"], "gb10docs: no format 'nvpf4': did you mean 'nvfp4'?"),
+        (["Qwen3-8B", "--format", "mxfp4-experts"], "is for models with experts, and Qwen3-8B has none"),
+        (["Qwen3-8B", "--machine", "gb11"], "gb10docs: no machine 'gb11': did you mean 'gb10'?"),
+        (["Qwen3-8B", "--cache", "int4"], "gb10docs: no cache format 'int4': known: bf16, fp8"),
+        (
+            ["Qwen3-8B", "--context", "32q"],
+            "'32q' is no context: write it as 4096 or 32k (1k is 1,024 tokens)",
+        ),
+        (["Qwen3-8B", "--batch", "0"], "Invalid value for '--batch'"),
+        (["Qwen3-8B", "--json", "/proc/no/file"], "/proc/no/file: cannot be written"),
+    ],
+)
+def test_the_command_says_what_is_wrong(arguments: list[str], message: str) -> None:
+    done = fit(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("0", 0), ("4096", 4096), ("32k", 32_768), ("128K", 131_072), ("1000000000", None)]
+)
+def test_contexts(text: str, count: int | None) -> None:
+    if count is None:
+        with pytest.raises(GB10DocsError):
+            tokens(text)
+    else:
+        assert tokens(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "k", "-1", "1.5k", "32 k", "٣", "999999999k", "1e3", "32kk"])
+def test_what_is_no_context(text: str) -> None:
+    with pytest.raises(GB10DocsError, match="is no context: write it as 4096 or 32k"):
+        tokens(text)
+
+
+# What is shown.
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0, 0, "0"), (2.5, 0, "3"), (0.125, 2, "0.13"), (1234567.891, 1, "1,234,567.9"), (999.95, 1, "1,000.0")],
+)
+def test_numbers_are_rounded_as_in_a_browser(value: float, digits: int, text: str) -> None:
+    """`toFixed` takes the larger of two that are as near; 999.95 is a little more than that in binary."""
+    assert number(value, digits) == text
+
+
+def test_assumptions_come_with_what_they_are_about() -> None:
+    def about(made: Estimate) -> str:
+        return " ".join(assumptions(made))
+
+    two = estimate(bundled("gpt-oss-120b"), FORMATS["mxfp4-experts"], MACHINES["gb10-x2"], batch=2)
+    assert "favourites" in about(two)
+    assert "as if the network between them cost nothing" in about(two)
+    assert "273 GB/s each" in about(two)
+    one = on_gb10("Qwen3-8B", "nvfp4", batch=2, context=50_000)
+    assert "favourites" not in about(one)
+    assert "was made for 40,960 tokens: this context is longer" in about(one)
+
+
+def test_an_empty_context_has_no_prompt() -> None:
+    made = on_gb10("Qwen3-8B", "nvfp4")
+    assert made.prefill_tok_s == 0
+    assert "Prefill" not in table(made)
+    assert shown(made)["prefill_time"] == "0.00 s"
+
+
+def test_a_source_that_is_ours_is_not_linked() -> None:
+    made = estimate(bundled("Qwen3-8B"), FORMATS["nvfp4"], MACHINES["rtx-5090"])
+    assert set(sources(made)) == {"shape", "format", "memory", "bandwidth", "arithmetic"}
+    assert all(source for source in sources(made).values())
