@@ -1,27 +1,24 @@
-"""What a benchmark measures: one request, its derived figures, and their summary.
+"""What a benchmark measures: one request and its figures, a level's requests and their summary.
 
-TTFT and TPOT are what vLLM's `bench serve` means by them, save for two things. TTFT ends at the first event
-with text, never at one that only names the role. TPOT leaves out the tokens of that first event where their
-number is known: they were there before its clock started.
+TTFT ends at the first event with text, never at one that only names the role. TPOT leaves out the tokens of
+that first event where their number is known: they were there before its clock started. Otherwise both are what
+vLLM's `bench serve` means by them.
 Source: https://github.com/vllm-project/vllm/blob/main/vllm/benchmarks/serve.py
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from statistics import median
 
-SCHEMA = "gb10docs.bench/1"
-METRICS = ("ttft_s", "tpot_s", "decode_tok_s", "e2e_s", "prefill_tok_s")
-
-T = TypeVar("T")
+ENOUGH_FOR_P95 = 20
+"""Requests below which a 95th percentile is another name for the maximum."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One streaming request; times are seconds after t0, the moment before it was sent."""
+    """One streaming request that was answered to its end; times are seconds after t0, when it was sent."""
 
     t_first: float
     """Arrival of the first event with content or reasoning text."""
@@ -41,12 +38,15 @@ class Request:
     first_chunk_tokens: int = 1
     """Tokens in the first event with text; 1 unless the server reports usage with every event."""
 
+    t0: float = 0.0
+    """When it was sent, seconds after the level began."""
+
     stand_in: str | None = None
     """What answered in the place of the model that was asked for, as its response header says."""
 
     @property
     def ttft_s(self) -> float:
-        """Time to first token, seconds: t_first − t0, queueing and HTTP included."""
+        """Time to first token, seconds: queueing and HTTP included."""
         return self.t_first
 
     @property
@@ -66,7 +66,7 @@ class Request:
 
     @property
     def e2e_s(self) -> float:
-        """The whole request, seconds: t_last − t0."""
+        """The whole request, seconds."""
         return self.t_last
 
     @property
@@ -76,94 +76,117 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """N, median and extremes; no mean and no percentile, which a handful of requests cannot carry."""
+class Failure:
+    """One request that was not answered to its end, and why, in a sentence."""
 
-    n: int
-    median: float
-    min: float
-    max: float
-
-    @classmethod
-    def of(cls, values: Iterable[float | None]) -> Summary | None:
-        """Summarize the values that exist; None where there is none."""
-        from statistics import median
-
-        known = [value for value in values if value is not None]
-        return cls(len(known), median(known), min(known), max(known)) if known else None
+    reason: str
+    t0: float = 0.0
+    """When it was sent, seconds after the level began."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """One benchmark run against one server: its requests, one at a time over one kept-alive connection."""
+class Summary:
+    """Median and extremes, and a 95th percentile where there are enough values to have one."""
 
-    label: str
-    url: str
-    model: str
-    started: datetime
-    warmup: int
-    max_tokens: int
-    requests: tuple[Request, ...]
-
-    @property
-    def stand_in(self) -> str | None:
-        """The stand-in that answered, if one answered any of the requests."""
-        return next((request.stand_in for request in self.requests if request.stand_in), None)
-
-    def summary(self, metric: str) -> Summary | None:
-        """Summarize a field or property of the requests, such as `ttft_s` or `output_tokens`."""
-        return Summary.of(getattr(request, metric) for request in self.requests)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values: the requests as measured, and the summaries for whoever reads the JSON."""
-        summaries = {metric: self.summary(metric) for metric in METRICS}
-        return {
-            "schema": SCHEMA,
-            **asdict(self),
-            "started": self.started.isoformat(timespec="seconds"),
-            "stand_in": self.stand_in,
-            "concurrency": 1,
-            "summary": {metric: found and asdict(found) for metric, found in summaries.items()},
-        }
+    median: float
+    min: float
+    max: float
+    p95: float | None = None
 
     @classmethod
-    def from_json(cls, data: object) -> Result:
-        """Read what `to_json` wrote; keys it does not know and the summaries are left aside.
+    def of(cls, values: Iterable[float | None], scale: float = 1) -> Summary | None:
+        """Summarize the values that exist, times `scale`; None where there is none."""
+        known = sorted(value * scale for value in values if value is not None)
+        if not known:
+            return None
+        p95 = known[-(-len(known) * 95 // 100) - 1] if len(known) >= ENOUGH_FOR_P95 else None
+        return cls(median(known), known[0], known[-1], p95)
 
-        Raises:
-            ValueError: A key is missing or of the wrong type, or the schema is another one.
-        """
-        result = _take({"result": data}, "result", dict)
-        if (schema := _take(result, "schema", str)) != SCHEMA:
-            raise ValueError(f"its schema is {schema!r}, this gb10docs reads {SCHEMA!r}")
+
+@dataclass(frozen=True)
+class Counts:
+    """How a level's requests ended."""
+
+    ok: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One level: figures from the requests that were answered, and the count of those that were not."""
+
+    concurrency: int
+    """Requests open at once."""
+
+    context: int
+    """Tokens asked for before the prompt."""
+
+    requests: Counts
+    ttft_ms: Summary | None
+    """Time to first token, milliseconds."""
+
+    tpot_ms: Summary | None
+    """Time per output token after the first, milliseconds."""
+
+    decode_tok_s: Summary | None
+    """Tokens a second of one stream: 1 / TPOT."""
+
+    prefill_tok_s: Summary | None
+    """Prompt tokens / TTFT, tokens a second: a lower bound of prefill speed."""
+
+    e2e_ms: Summary | None
+    """The whole request, milliseconds."""
+
+    system_tok_s: float | None
+    """Output tokens of all streams / time from the first request to the last answer, tokens a second."""
+
+    prompt_tokens: int
+    """Sum over the answered requests, from `usage`."""
+
+    output_tokens: int
+    """Sum over the answered requests, from `usage`."""
+
+    mbu: float | None
+    """Share of the memory bandwidth that decoding used, 0 to 1; null where machine or model are not known."""
+
+    early_ends: int
+    """Answers that the model ended by itself, before the length that was asked for."""
+
+    failures: tuple[str, ...]
+    """Why requests failed, each reason once."""
+
+    samples: tuple[Request, ...] = field(repr=False, default=())
+    """The answered requests, as measured."""
+
+    @classmethod
+    def of(
+        cls,
+        concurrency: int,
+        context: int,
+        outcomes: Iterable[Request | Failure],
+        *,
+        mbu: float | None = None,
+    ) -> Run:
+        """The figures of one level's outcomes."""
+        outcomes = tuple(outcomes)
+        ok = tuple(one for one in outcomes if isinstance(one, Request))
+        failed = [one.reason for one in outcomes if isinstance(one, Failure)]
+        wall = max((r.t0 + r.t_last for r in ok), default=0) - min((r.t0 for r in ok), default=0)
+        output = sum(r.output_tokens for r in ok)
         return cls(
-            label=_take(result, "label", str),
-            url=_take(result, "url", str),
-            model=_take(result, "model", str),
-            started=datetime.fromisoformat(_take(result, "started", str)).astimezone(UTC),
-            warmup=_take(result, "warmup", int),
-            max_tokens=_take(result, "max_tokens", int),
-            requests=tuple(map(_request, _take(result, "requests", list))),
+            concurrency=concurrency,
+            context=context,
+            requests=Counts(len(ok), len(failed)),
+            ttft_ms=Summary.of((r.ttft_s for r in ok), 1000),
+            tpot_ms=Summary.of((r.tpot_s for r in ok), 1000),
+            decode_tok_s=Summary.of(r.decode_tok_s for r in ok),
+            prefill_tok_s=Summary.of(r.prefill_tok_s for r in ok),
+            e2e_ms=Summary.of((r.e2e_s for r in ok), 1000),
+            system_tok_s=output / wall if wall > 0 else None,
+            prompt_tokens=sum(r.prompt_tokens for r in ok),
+            output_tokens=output,
+            mbu=mbu,
+            early_ends=sum(r.finish_reason == "stop" for r in ok),
+            failures=tuple(dict.fromkeys(failed)),
+            samples=ok,
         )
-
-
-def _request(data: object) -> Request:
-    request = _take({"requests": data}, "requests", dict)
-    return Request(
-        t_first=float(_take(request, "t_first", (int, float))),
-        t_last=float(_take(request, "t_last", (int, float))),
-        prompt_tokens=_take(request, "prompt_tokens", int),
-        output_tokens=_take(request, "output_tokens", int),
-        finish_reason=_take(request, "finish_reason", str),
-        first_chunk_tokens=_take(request, "first_chunk_tokens", int),
-        stand_in=_take(request, "stand_in", str) if request.get("stand_in") is not None else None,
-    )
-
-
-def _take(data: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...]) -> T:
-    if key not in data:
-        raise ValueError(f"the key {key!r} is missing")
-    value = data[key]
-    if not isinstance(value, kind):
-        raise ValueError(f"{key!r} is a {type(value).__name__}")
-    return value

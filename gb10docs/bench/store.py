@@ -8,12 +8,16 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from gb10docs.bench.metrics import Result
+from gb10docs.bench.results import Result, from_json, to_json
 from gb10docs.errors import GB10DocsError
 
 
 class BadLineError(GB10DocsError):
     """A line of the store that is not a result; the message names file and line."""
+
+
+class NoResultError(GB10DocsError):
+    """Nothing kept goes by that name."""
 
 
 class Kept(NamedTuple):
@@ -39,7 +43,7 @@ def append(result: Result, path: Path | None = None) -> Path:
         GB10DocsError: The file cannot be written.
     """
     path = path or default_path()
-    line = json.dumps(result.to_json(), ensure_ascii=False) + "\n"
+    line = json.dumps(to_json(result), ensure_ascii=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+", buffering=0) as file:
@@ -66,12 +70,41 @@ def read(path: Path | None = None) -> Kept:
     for number, line in enumerate(lines, start=1):
         try:
             if line.strip():
-                kept.results.append(Result.from_json(json.loads(line.decode())))
+                kept.results.append(from_json(json.loads(line.decode())))
         except ValueError as error:
             kept.bad.append(
                 BadLineError(f"{path}:{number}: no benchmark result: {error}; mend or delete the line.")
             )
     return kept
+
+
+def find(name: str, results: list[Result]) -> Result:
+    """The result that a user means: in a JSON file, at a place (`1` is the first, `-1` the last), or a label's last.
+
+    Raises:
+        NoResultError: There is none, or the file is no result.
+    """
+    if name.endswith(".json"):
+        return _from_file(Path(name))
+    if name.lstrip("-").isdigit() and 0 < abs(int(name)) <= len(results):
+        place = int(name)
+        return results[place if place < 0 else place - 1]
+    labelled = [result for result in results if result.label == name]
+    if labelled:
+        return labelled[-1]
+    labels = ", ".join(dict.fromkeys(result.label for result in results)) or "nothing"
+    raise NoResultError(
+        f"no result is called '{name}'; kept are: {labels}. `gb10docs bench report` lists them."
+    )
+
+
+def _from_file(path: Path) -> Result:
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise NoResultError(f"cannot read {path}: {error.strerror}.") from None
+    except ValueError as error:
+        raise NoResultError(f"{path} is no benchmark result: {error}.") from None
 
 
 def _ends_whole(path: Path) -> bool:

@@ -17,7 +17,13 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def generate() -> dict[str, str]:
     """File name to text."""
-    made = {"report": report_schema(), "ledger": ledger_schema(), "header": header_schema()}
+    made = {
+        "report": report_schema(),
+        "ledger": ledger_schema(),
+        "inspection": inspection_schema(),
+        "header": header_schema(),
+        "bench": bench_schema(),
+    }
     return {
         f"{name}.schema.json": json.dumps({"$schema": _DRAFT, **schema}, indent=2, ensure_ascii=False) + "\n"
         for name, schema in made.items()
@@ -30,7 +36,9 @@ def report_schema() -> dict[str, Any]:
 
     from gb10docs import results
 
-    schema = TypeAdapter(results.Report | list[results.Report]).json_schema(mode="serialization")
+    schema = TypeAdapter(results.Report | list[results.Report], config={"extra": "forbid"}).json_schema(
+        mode="serialization"
+    )
     return _documented({"title": "gb10docs report", **schema}, results)
 
 
@@ -39,6 +47,25 @@ def ledger_schema() -> dict[str, Any]:
     from gb10docs import evidence, results
 
     return _documented(evidence.Ledger.model_json_schema(mode="serialization"), results, evidence)
+
+
+def bench_schema() -> dict[str, Any]:
+    """What `bench --json` writes."""
+    from pydantic import TypeAdapter
+
+    from gb10docs import results
+    from gb10docs.bench import conditions, identity, metrics, workload
+    from gb10docs.bench import results as bench
+
+    schema = TypeAdapter(bench.Result).json_schema(mode="serialization")
+    return _documented({"title": "Result", **schema}, results, conditions, identity, metrics, workload, bench)
+
+
+def inspection_schema() -> dict[str, Any]:
+    """What `inspect --json` writes."""
+    from gb10docs.inspection import model
+
+    return _documented(model.Inspection.model_json_schema(mode="serialization"), model)
 
 
 def _documented(schema: dict[str, Any], *modules: ModuleType) -> dict[str, Any]:
@@ -71,20 +98,35 @@ def _field_docstrings(module: ModuleType) -> Iterator[tuple[str | None, dict[str
 
 def header_schema() -> dict[str, Any]:
     """The `[tool.gb10docs]` table of a snippet, as an author writes it: needs and durations are strings."""
-    from gb10docs.header import Header
+    from pydantic import TypeAdapter
 
-    schema = Header.model_json_schema()
+    from gb10docs.header import Checks, Expect, Header
+
+    schema = TypeAdapter(Header).json_schema()
+    _declared(schema, Header)
+    for kind in (Checks, Expect):
+        _declared(schema["$defs"][kind.__name__], kind)
     schema["$defs"]["Need"] = {
         "type": "string",
         "description": "`docker`, `gpu`, `privileged`, `destructive`, or a kind with a value.",
         "examples": ["docker", "memory:16GB", "network:nvcr.io", "command:jq", "server:trtllm"],
     }
-    timeout = schema["properties"]["timeout"]
-    schema["properties"]["timeout"] = {
+    schema["properties"]["timeout"] |= {
         "type": "string",
         "pattern": r"^\d+(\.\d+)?\s*[smh]$",
         "default": "2m",
-        "title": timeout["title"],
         "description": "Longest run: `90s`, `15m`, `2h`.",
     }
     return schema
+
+
+def _declared(schema: dict[str, Any], kind: type) -> None:
+    """Add what the fields of a header's table say of themselves."""
+    from gb10docs.header import KEYS
+
+    schema["additionalProperties"] = False
+    for name, key in KEYS[kind].items():
+        described = schema["properties"][name]
+        described["description"] = key["means"]
+        if "pattern" in key:
+            described["pattern"] = key["pattern"]

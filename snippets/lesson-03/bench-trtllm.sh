@@ -4,5 +4,5 @@
 # makes = ["result:bench-trtllm"]
 # timeout = "5m"
 # ///
-gb10docs bench run --url http://127.0.0.1:8001 --model Qwen3-8B-NVFP4 --label trtllm \
-  --requests 3 --warmup 1 --max-tokens 64
+gb10docs bench --engine trtllm --model Qwen3-8B-NVFP4 \
+  --requests 3 --warmup 1 --prompt-tokens 64 --output-tokens 64

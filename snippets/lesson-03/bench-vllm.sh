@@ -4,5 +4,5 @@
 # makes = ["result:bench-vllm"]
 # timeout = "5m"
 # ///
-gb10docs bench run --url http://127.0.0.1:8002 --model Qwen3-8B-NVFP4 --label vllm \
-  --requests 3 --warmup 1 --max-tokens 64
+gb10docs bench --engine vllm --model Qwen3-8B-NVFP4 \
+  --requests 3 --warmup 1 --prompt-tokens 64 --output-tokens 64

@@ -1,0 +1,168 @@
+"""Results as plots: throughput against latency over concurrency, and the share of the ceiling that was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from gb10docs.bench import table
+from gb10docs.bench.results import Result
+from gb10docs.errors import GB10DocsError
+
+THROUGHPUT = "Throughput against latency: a point a level, more streams to the right and up"
+SHARE = "Share of the memory bandwidth that decoding used"
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f27;"
+    "background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}"
+    "th,td{border-bottom:1px solid #e2e5ea;padding:.35rem .6rem;text-align:left}"
+    "th.f,td.f{text-align:right}div{overflow-x:auto}svg{max-width:44rem;width:100%}"
+)
+_BAR = 40
+
+
+class NoPlotsError(GB10DocsError):
+    """The package that draws is not installed."""
+
+
+class Point(NamedTuple):
+    """One level: latency and throughput."""
+
+    streams: int
+    tpot_ms: float
+    system_tok_s: float
+
+
+def points(results: Sequence[Result]) -> dict[str, list[Point]]:
+    """By label, the levels at which both were measured."""
+    found: dict[str, list[Point]] = {}
+    for result in results:
+        for run in result.runs:
+            if run.tpot_ms and run.system_tok_s:
+                point = Point(run.concurrency, run.tpot_ms.median, run.system_tok_s)
+                found.setdefault(_name(result), []).append(point)
+    return found
+
+
+def shares(results: Sequence[Result]) -> list[tuple[str, float]]:
+    """MBU of every run that has one, by label and level."""
+    return [
+        (f"{_name(result)}, {_streams(run.concurrency)}", run.mbu)
+        for result in results
+        for run in result.runs
+        if run.mbu is not None
+    ]
+
+
+def text(results: Sequence[Result]) -> str:
+    """Both plots as bars of characters; empty where there is nothing to draw."""
+    speeds = [
+        (f"{name}, {_streams(point.streams)}, TPOT {point.tpot_ms:.1f} ms", point.system_tok_s)
+        for name, levels in points(results).items()
+        for point in levels
+    ]
+    fastest = max((speed for _, speed in speeds), default=0.0)
+    parts = [
+        _bars(
+            "System tok/s against TPOT, a bar a level",
+            speeds,
+            fastest,
+            "{:.0f}",
+        ),
+        _bars(SHARE, shares(results), 1.0, "{:.0%}"),
+    ]
+    return "".join(parts)
+
+
+def _bars(title: str, values: Sequence[tuple[str, float]], full: float, form: str) -> str:
+    """One line a value: its name, a bar as long as its share of `full`, the value."""
+    if not values:
+        return ""
+    widest = max(len(name) for name, _ in values)
+    lines = [
+        f"{name:<{widest}}  {'█' * max(1, min(_BAR, round(_BAR * value / full)))} {form.format(value)}"
+        for name, value in values
+    ]
+    return "\n".join(["", title, *lines, ""])
+
+
+def html(results: Sequence[Result]) -> str:
+    """A page of its own: table, notes and plots, without a request to anywhere.
+
+    Raises:
+        NoPlotsError: matplotlib is not installed.
+    """
+    plots = [drawn for drawn in (_throughput(results), _share(results)) if drawn]
+    head = "".join(
+        f'<th scope="col"{_side(column.figure)}>{escape(column.head)}</th>' for column in table.COLUMNS
+    )
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows(results))
+    notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes(results))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>gb10docs bench</title><style>{_STYLE}</style>'
+        '<meta name="viewport" content="width=device-width"><h1>Benchmark results</h1>'
+        f'<div role="region" aria-label="Results" tabindex="0"><table><tr>{head}</tr>{body}</table></div>'
+        f"{''.join(plots)}{notes}</html>\n"
+    )
+
+
+def _throughput(results: Sequence[Result]) -> str:
+    drawn = points(results)
+    if not drawn:
+        return ""
+    plots = _plots()
+    figure, axes = plots.figure(height=260)
+    for name, levels in drawn.items():
+        _, tpot, speed = zip(*levels, strict=True)
+        axes.plot(tpot, speed, marker="o", label=name)
+    axes.set(xlabel="TPOT, ms", ylabel="system tok/s", ylim=(0, None))
+    axes.legend()
+    said = "; ".join(
+        f"{name}: {last.system_tok_s:.0f} tok/s at {last.tpot_ms:.1f} ms"
+        for name, (*_, last) in drawn.items()
+    )
+    return f"<h2>{THROUGHPUT}</h2>{plots.svg(figure, f'{THROUGHPUT}. Last level of each: {said}.')}"
+
+
+def _share(results: Sequence[Result]) -> str:
+    used = shares(results)
+    if not used:
+        return ""
+    plots = _plots()
+    figure, axes = plots.figure(height=60 + 28 * len(used))
+    axes.barh([name for name, _ in used], [100 * share for _, share in used])
+    axes.axvline(100, linestyle="--")
+    axes.set(xlabel="% of the bandwidth")
+    said = "; ".join(f"{name}: {share:.0%}" for name, share in used)
+    return f"<h2>{SHARE}</h2>{plots.svg(figure, f'{SHARE}: {said}.')}"
+
+
+def _plots() -> Any:
+    try:
+        import matplotlib  # noqa: F401
+
+        from gb10docs.site import plots
+    except ImportError as error:
+        raise NoPlotsError(
+            f"plots need the package {error.name}; install it with: pip install 'gb10docs[bench]'"
+        ) from None
+    return plots
+
+
+def _cells(row: Sequence[str]) -> str:
+    return "".join(
+        f"<td{_side(column.figure)}>{escape(cell)}</td>"
+        for cell, column in zip(row, table.COLUMNS, strict=True)
+    )
+
+
+def _side(figure: bool) -> str:
+    return ' class="f"' if figure else ""
+
+
+def _streams(count: int) -> str:
+    return f"{count} stream{'s' if count > 1 else ''}"
+
+
+def _name(result: Result) -> str:
+    return f"{result.label} (stand-in)" if result.stand_in else result.label

@@ -1,0 +1,55 @@
+"""What a benchmark shows while it runs: requests done, pace, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TextIO
+
+from gb10docs.bench.load import Progress
+from gb10docs.bench.workload import Level
+
+Watch = Callable[[Level, Progress], None]
+
+
+@contextmanager
+def display(out: TextIO) -> Iterator[Watch]:
+    """Something to tell of each level: a line that moves on a terminal, a line a level elsewhere."""
+    if not out.isatty():
+        yield lambda level, _: print(f"measuring: {_named(level)}, {level.requests} requests", file=out)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    line = _Line()
+    with Live(get_renderable=line.text, console=Console(file=out), refresh_per_second=4, transient=True):
+        yield line.watch
+
+
+class _Line:
+    """The line of the level that is being measured."""
+
+    def __init__(self) -> None:
+        self._watched: tuple[Level, Progress] | None = None
+        self._last = (0.0, 0)
+
+    def watch(self, level: Level, progress: Progress) -> None:
+        self._watched, self._last = (level, progress), (perf_counter(), 0)
+
+    def text(self) -> str:
+        if not self._watched:
+            return "warming up"
+        level, progress = self._watched
+        now, done = perf_counter(), len(progress.outcomes)
+        (then, events), self._last = self._last, (now, progress.events)
+        pace = (progress.events - events) / (now - then) if now > then else 0.0
+        left = (now - progress.started) / done * (progress.wanted - done) if done else None
+        return f"{_named(level)}: {done} of {progress.wanted} requests, about {pace:.0f} tokens/s now" + (
+            f", {left:.0f} s left" if left is not None else ""
+        )
+
+
+def _named(level: Level) -> str:
+    streams = f"{level.concurrency} stream{'s' if level.concurrency > 1 else ''}"
+    return f"{streams}, context {level.context}" if level.context else streams

@@ -1,0 +1,354 @@
+"""What becomes of benchmark results: kept, shown, drawn, compared."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from chat_server import MODEL, Behaviour, serve
+from click.testing import CliRunner
+
+from gb10docs import roofline
+from gb10docs.bench import ceiling, charts, compare, store, table
+from gb10docs.bench.conditions import Conditions
+from gb10docs.bench.identity import Identity
+from gb10docs.bench.metrics import Failure, Request, Run
+from gb10docs.bench.results import Result, from_json, to_json
+from gb10docs.bench.workload import Workload
+from gb10docs.bench_cli import bench
+from gb10docs.errors import GB10DocsError
+from gb10docs.results import Machine
+from gb10docs.schemas import bench_schema
+
+HERE = Machine(
+    hardware="NVIDIA GB10", os="Ubuntu 24.04", arch="aarch64", cores=20, memory_bytes=128 * 10**9,
+    gpu="NVIDIA GB10", driver="580", python="3.12.3",
+)  # fmt: skip
+REQUEST = Request(t_first=0.1, t_last=2.6, prompt_tokens=64, output_tokens=126, finish_reason="length")
+REQUESTS = (REQUEST, replace(REQUEST, t_first=0.2, t_last=2.8), replace(REQUEST, t_first=0.3, t_last=2.7))
+RESULT = Result(
+    label="vllm",
+    started="2026-11-22T09:30:00+00:00",
+    gb10docs="0.1",
+    workload=Workload(requests=3, output_tokens=126),
+    server=Identity("http://127.0.0.1:8002", MODEL, engine="vllm", version="0.23.0"),
+    machine=HERE,
+    quantization="nvfp4",
+    before=Conditions(10**11),
+    after=Conditions(10**11, sm_mhz=2400),
+    runs=(Run.of(1, 0, REQUESTS), Run.of(4, 0, [REQUEST, Failure("broke off")])),
+)
+STAND_IN = replace(
+    RESULT,
+    label="trtllm",
+    server=replace(RESULT.server, url="http://127.0.0.1:8001", stand_in="SmolLM2-135M-Instruct on llama.cpp"),
+    runs=(Run.of(1, 0, [REQUEST]),),
+)
+
+
+def test_a_result_survives_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.jsonl"
+    store.append(RESULT, path)
+    store.append(STAND_IN, path)
+    assert store.read(path) == ([RESULT, STAND_IN], [])
+    line = json.loads(path.read_text().splitlines()[1])
+    assert line["schema"] == "gb10docs.bench/2"
+    assert line["server"]["stand_in"] == "SmolLM2-135M-Instruct on llama.cpp"
+
+
+def test_the_json_is_what_the_schema_says() -> None:
+    from jsonschema import validate
+
+    written = to_json(RESULT)
+    validate(written, bench_schema())
+    run = written["runs"][0]
+    assert (run["concurrency"], run["requests"]) == (1, {"ok": 3, "failed": 0})
+    assert run["ttft_ms"] == {"median": 200.0, "min": 100.0, "max": 300.0, "p95": None}
+    for figure in ("tpot_ms", "decode_tok_s", "prefill_tok_s", "e2e_ms"):
+        assert {"median", "min", "max"} <= set(run[figure])
+    assert run["output_tokens"] == 3 * 126
+    assert {"mbu", "system_tok_s", "prompt_tokens"} <= set(run)
+    assert {"machine", "server"} <= set(written)
+
+
+def test_no_store_is_an_empty_one(tmp_path: Path) -> None:
+    assert store.read(tmp_path / "none.jsonl") == ([], [])
+
+
+def test_the_store_is_in_the_users_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert store.append(RESULT) == tmp_path / "gb10docs" / "bench" / "results.jsonl"
+    assert store.read().results == [RESULT]
+
+
+GOOD = json.dumps(to_json(RESULT))
+BAD_LINES: dict[str, tuple[str | bytes, str]] = {
+    "cut": (GOOD[:50], "Unterminated string"),
+    "no object": ("[]", "schema is None"),
+    "no UTF-8": (b"\xff\xfe", "can't decode"),
+    "missing": (json.dumps({"schema": "gb10docs.bench/2"}), "label"),
+    "older": (GOOD.replace("bench/2", "bench/1"), "its schema is 'gb10docs.bench/1'"),
+    "wrong type": (GOOD.replace('"warmup": 2', '"warmup": "two"'), "workload.warmup"),
+    "bad request": (GOOD.replace('"t_first": 0.1, ', ""), "t_first"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LINES)
+def test_a_bad_line_is_named_and_hides_nothing(tmp_path: Path, name: str) -> None:
+    bad, reason = BAD_LINES[name]
+    path = tmp_path / "results.jsonl"
+    line = bad if isinstance(bad, bytes) else bad.encode()
+    path.write_bytes(b"\n".join([GOOD.encode(), b"", line, GOOD.encode(), b""]))
+    kept = store.read(path)
+    assert kept.results == [RESULT, RESULT]
+    (error,) = kept.bad
+    assert str(error).startswith(f"{path}:3: ")
+    assert reason in str(error)
+
+
+def test_unknown_keys_are_left_aside(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps({**to_json(RESULT), "later": 1}) + "\n")
+    assert store.read(path) == ([RESULT], [])
+
+
+def test_an_unfinished_line_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(GOOD + "\n" + GOOD[:70])
+    store.append(STAND_IN, path)
+    kept = store.read(path)
+    assert kept.results == [RESULT, STAND_IN]
+    assert [str(error).split(": ")[0] for error in kept.bad] == [f"{path}:2"]
+
+
+def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    writers = [threading.Thread(target=store.append, args=(RESULT, path)) for _ in range(20)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert store.read(path) == ([RESULT] * 20, [])
+
+
+def test_a_store_that_cannot_be_written_or_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GB10DocsError, match="cannot keep the result in"):
+        store.append(RESULT, tmp_path / "file" / "results.jsonl")
+    with pytest.raises(GB10DocsError, match="cannot read the results in"):
+        store.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("1", RESULT), ("-1", STAND_IN), ("vllm", RESULT), ("trtllm", STAND_IN)]
+)
+def test_a_result_is_found_by_place_or_label(name: str, found: Result) -> None:
+    assert store.find(name, [RESULT, RESULT, STAND_IN]) is found
+
+
+def test_a_result_is_found_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(GOOD)
+    assert store.find(str(file), []) == RESULT
+    file.write_text("{}")
+    with pytest.raises(store.NoResultError, match=r"a\.json is no benchmark result: its schema is None"):
+        store.find(str(file), [])
+    with pytest.raises(store.NoResultError, match="cannot read"):
+        store.find(str(tmp_path / "none.json"), [])
+
+
+@pytest.mark.parametrize("name", ["0", "4", "-4", "sglang"])
+def test_a_result_that_is_not_there(name: str) -> None:
+    with pytest.raises(store.NoResultError, match=r"kept are: vllm, trtllm\."):
+        store.find(name, [RESULT, RESULT, STAND_IN])
+
+
+def test_the_report_has_a_row_a_level_and_says_what_went_wrong() -> None:
+    lines = table.render([RESULT, STAND_IN]).splitlines()
+    assert re.split(r"\s{2,}", lines[1]) == [
+        "vllm", MODEL, "127.0.0.1:8002", "2026-11-22 09:30", "1", "0", "3/0", "200.0 (100.0–300.0)",
+        "20.00 (19.20–20.80)", "50.0 (48.1–52.1)", "135.0", "–",
+    ]  # fmt: skip
+    assert re.split(r"\s{2,}", lines[2])[4:8] == ["4", "0", "1/1", "100.0"]
+    assert lines[3].startswith("trtllm  stand-in for Qwen3-8B-NVFP4")
+    notes = "\n".join(lines[4:])
+    assert "4 streams: a request failed: broke off" in notes
+    assert "answered by SmolLM2-135M-Instruct on llama.cpp: they show that the benchmark works" in notes
+
+
+def test_answers_that_end_early_and_interrupts_are_told() -> None:
+    early = replace(RESULT, runs=(Run.of(1, 0, [replace(REQUEST, finish_reason="stop")]),), interrupted=True)
+    notes = table.render([early])
+    assert "1 of 1 answers ended before 126 tokens" in notes
+    assert "interrupted; the last row" in notes
+
+
+def test_a_report_of_nothing_says_how_to_begin() -> None:
+    assert "gb10docs bench" in table.render([])
+
+
+def test_in_a_pipe_the_report_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
+    table.show([RESULT, STAND_IN])
+    assert capsys.readouterr().out == table.render([RESULT, STAND_IN]) + "\n"
+
+
+def test_on_a_terminal_it_is_drawn_with_the_same_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "250")
+    table.show([RESULT, STAND_IN])
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert "───" in drawn
+    for words in (
+        "20.00 (19.20–20.80)",
+        "stand-in for Qwen3-8B-NVFP4",
+        "say nothing about the speed of a GB10",
+    ):
+        assert words in drawn
+
+
+def test_markdown_and_csv() -> None:
+    head, rule, *rows = table.markdown([RESULT]).splitlines()[:4]
+    assert head.count("|") == rule.count("|") == rows[0].count("|") == 13
+    written = list(csv.DictReader(io.StringIO(table.comma_separated([RESULT, STAND_IN]))))
+    assert [row["concurrency"] for row in written] == ["1", "1", "1", "4", "1"]
+    assert float(written[0]["tpot_s"]) == pytest.approx(0.02)
+    assert written[-1]["stand_in"] == "SmolLM2-135M-Instruct on llama.cpp"
+
+
+KNOWN = replace(
+    RESULT, runs=tuple(replace(run, mbu=0.5 + place / 10) for place, run in enumerate(RESULT.runs))
+)
+
+
+def test_plots_on_the_terminal() -> None:
+    drawn = charts.text([KNOWN, STAND_IN])
+    assert re.search(r"vllm, 1 stream, TPOT 20\.0 ms +█{40} 135", drawn)
+    assert re.search(r"trtllm \(stand-in\), 1 stream, TPOT 20\.0 ms +█{14} 48", drawn)
+    assert "vllm, 4 streams" in drawn
+    assert charts.text([]) == ""
+
+
+def test_the_html_page_asks_nobody_for_anything() -> None:
+    page = charts.html([replace(KNOWN, label="<vllm>"), STAND_IN])
+    assert "&lt;vllm&gt;" in page
+    assert "<vllm>" not in page
+    assert page.count("<svg") == 2
+    assert page.count("aria-label") >= 3
+    assert not re.search(r"(src|href)=\"http|url\(http", page)
+
+
+def test_without_plots_the_page_has_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(charts.NoPlotsError, match=r"pip install 'gb10docs\[bench\]'"):
+        charts.html([KNOWN])
+
+
+def test_mbu_is_bytes_over_time_over_bandwidth() -> None:
+    found = ceiling.find(RESULT.server, HERE)
+    assert found
+    assert (found.model.name, found.quantization, found.machine.name) == ("Qwen3-8B", "nvfp4", "gb10")
+    made = roofline.estimate(
+        found.model, roofline.FORMATS["nvfp4"], roofline.MACHINES["gb10"], batch=1, context=64 + 63
+    )
+    assert found.mbu(RESULT.runs[0]) == pytest.approx(made.bytes_per_step / 0.02 / 273e9)
+
+
+@pytest.mark.parametrize(
+    ("server", "machine"),
+    [
+        (STAND_IN.server, HERE),
+        (replace(RESULT.server, model="my-model"), HERE),
+        (RESULT.server, replace(HERE, gpu="")),
+    ],
+)
+def test_no_ceiling_for_a_stand_in_or_what_is_not_known(server: Identity, machine: Machine) -> None:
+    assert ceiling.find(server, machine) is None
+
+
+def run_of(tpots: list[float]) -> Result:
+    requests = [replace(REQUEST, t_last=0.1 + tpot * 125) for tpot in tpots]
+    return replace(RESULT, runs=(Run.of(1, 0, requests),))
+
+
+def ratio(first: list[float], second: list[float]) -> compare.Ratio:
+    found = compare.compare(run_of(first), run_of(second))
+    return next(each for each in found if each.figure == "TPOT")
+
+
+def test_a_clear_difference_is_told_with_its_spread() -> None:
+    found = ratio([0.0200, 0.0201, 0.0199, 0.0202, 0.0198], [0.0240, 0.0241, 0.0239, 0.0242, 0.0238])
+    assert found.ratio == pytest.approx(1.2)
+    assert found.low
+    assert found.high
+    assert 1.15 < found.low < 1.2 < found.high < 1.25
+    assert found.verdict == "20% higher"
+    assert ratio([0.02] * 5, [0.01] * 5).verdict == "50% lower"
+
+
+def test_a_difference_within_the_spread_is_none() -> None:
+    assert ratio([0.020, 0.024, 0.018, 0.022, 0.026], [0.021, 0.025, 0.019, 0.023, 0.027]).verdict == (
+        "no difference shown"
+    )
+
+
+def test_three_requests_are_too_few_to_say() -> None:
+    assert ratio([0.02] * 3, [0.04] * 3).verdict == "too few requests to say"
+
+
+@pytest.mark.parametrize(("n", "place"), [(3, 0), (4, 1), (5, 3), (10, 24), (20, 128)])
+def test_the_interval_is_the_rank_sum_tests(n: int, place: int) -> None:
+    """One more than the tabled critical values of U, two-sided, 5 %."""
+    assert compare.outside(n, n) == place
+
+
+def test_levels_that_only_one_has_are_left_out() -> None:
+    other = replace(RESULT, runs=(Run.of(2, 0, [REQUEST]),))
+    assert compare.compare(RESULT, other) == []
+    assert "no level was measured in both" in compare.render(RESULT, other)
+    assert "Answered by a stand-in: trtllm" in compare.render(RESULT, STAND_IN)
+
+
+def test_the_command_line_measures_keeps_reports_and_compares(tmp_path: Path) -> None:
+    kept, written = str(tmp_path / "results.jsonl"), tmp_path / "one.json"
+    command = CliRunner().invoke
+    with serve(Behaviour(ttft=0, itl=0, tokens=8, stand_in="a small model")) as url:
+        options = ["--url", url, "--model", MODEL, "--requests", "2", "--warmup", "0", "--output-tokens", "8"]
+        first = command(bench, [*options, "--label", "one", "--store", kept, "--json", str(written)])
+        second = command(bench, [*options, "--label", "two", "--store", kept])
+    assert first.exit_code == second.exit_code == 0, first.output
+    assert "stand-in for" in first.stdout
+    assert "answered by a small model" in first.stdout
+    assert "measuring: 1 stream, 2 requests" in first.stderr
+    assert from_json(json.loads(written.read_text())).label == "one"
+
+    shown = command(bench, ["report", "--store", kept])
+    assert [line.split()[0] for line in shown.stdout.splitlines()[1:3]] == ["one", "two"]
+    whole = json.loads(command(bench, ["report", "--json", "--store", kept]).stdout)
+    assert [result["label"] for result in whole] == ["one", "two"]
+    compared = command(bench, ["compare", "one", "two", "--store", kept])
+    assert "too few requests to say" in compared.stdout
+
+
+def test_failed_requests_are_exit_status_1(tmp_path: Path) -> None:
+    with serve(Behaviour(ttft=0, itl=0, tokens=4, break_from=3)) as url:
+        options = ["--url", url, "--requests", "3", "--warmup", "0", "--store", str(tmp_path / "r.jsonl")]
+        outcome = CliRunner().invoke(bench, options)
+    assert outcome.exit_code == 1
+    assert "1/2" in outcome.stdout
+
+
+def test_the_command_line_reports_what_is_good_and_fails_for_what_is_bad(tmp_path: Path) -> None:
+    kept = tmp_path / "results.jsonl"
+    kept.write_text(GOOD + "\nnonsense\n")
+    outcome = CliRunner().invoke(bench, ["report", "--store", str(kept)])
+    assert outcome.exit_code == 2
+    assert MODEL in outcome.stdout
+    assert f"{kept}:2: " in outcome.stderr
