@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jupytext
@@ -40,7 +43,7 @@ def write(folder: Path, text: str) -> Path:
 
 def execute(path: Path, timeout: float = 30) -> notebooks.Notebook:
     """Run it with a cache beside it."""
-    return notebooks.executed(path, path.parent / "cache", timeout=timeout)
+    return notebooks.executed([path], path.parent / "cache", timeout=timeout)[path]
 
 
 def test_a_notebook_is_executed_and_shown(tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ def test_another_text_or_package_is_executed_anew(tmp_path: Path, monkeypatch: p
     path = write(tmp_path, SMALL)
     runs: list[str] = []
 
-    def record(text: str, *_: object) -> notebooks.Notebook:
+    async def record(text: str, *_: object) -> notebooks.Notebook:
         runs.append(text)
         return {"cells": []}
 
@@ -91,10 +94,142 @@ def test_another_text_or_package_is_executed_anew(tmp_path: Path, monkeypatch: p
     assert len(runs) == 3
 
 
-def test_our_own_package_counts_where_a_notebook_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    key = notebooks._key("import gb10docs")
-    monkeypatch.setattr(notebooks, "__file__", str(ROOT / "tests" / "bench" / "one.py"))
-    assert notebooks._key("import gb10docs") != key
+@pytest.mark.parametrize("changed", ["formats/nvfp4.py", "data/machines.toml", "data/newer.csv"])
+def test_our_own_modules_and_data_count_where_a_notebook_uses_them(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "gb10docs"
+    for name in ("site/notebooks.py", "formats/nvfp4.py", "data/machines.toml"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("x = 1\n")
+    monkeypatch.setattr(notebooks, "__file__", str(package / "site/notebooks.py"))
+    used, unused = "from gb10docs.formats import nvfp4", "import numpy"
+    before = notebooks._key(used, {}), notebooks._key(unused, {})
+    (package / "formats/__pycache__").mkdir()
+    (package / "formats/__pycache__/nvfp4.pyc").write_bytes(b"compiled")
+    assert (notebooks._key(used, {}), notebooks._key(unused, {})) == before
+    (package / changed).write_text("x = 2\n")
+    assert notebooks._key(used, {}) != before[0]
+    assert notebooks._key(unused, {}) == before[1]
+
+
+DRAWING = """# %%
+from gb10docs.site import figures, plots
+
+drawn, axes = plots.figure(height=100)
+for at in range(3):
+    print(at, flush=True)
+plots.show(drawn, "Nothing at all is shown here.")
+figures.show("block-explorer", "Drag and see.", weights="1 2")
+"""
+
+
+def test_a_plot_and_a_figure_are_shown_and_told(tmp_path: Path) -> None:
+    notebook = execute(write(tmp_path, DRAWING))
+    printed, plot, figure = notebook["cells"][0]["outputs"]
+    assert printed["text"] == "0\n1\n2\n", "in one piece, however it came"
+    assert 'aria-label="Nothing at all is shown here."' in "".join(plot["data"]["image/svg+xml"])
+    assert 'data-figure="block-explorer"' in "".join(figure["data"]["text/html"])
+    assert notebooks.as_markdown(notebook).endswith(
+        "```text\n0\n1\n2\n```\n\n*Figure: Nothing at all is shown here.*\n\n"
+        "*Figure: Drag and see. (Interactive, on the page itself.)*\n"
+    )
+
+
+READS = """# ---
+# jupyter:
+#   gb10docs:
+#     reads: [../evidence/cpu.json]
+# ---
+
+# %%
+print(open("cpu.json").read())
+"""
+
+
+def test_a_notebook_reads_the_record_that_it_names(tmp_path: Path) -> None:
+    path = write(tmp_path, READS)
+    record = tmp_path / "docs" / "evidence" / "cpu.json"
+    record.parent.mkdir()
+    for content in ("one", "two"):
+        record.write_text(content)
+        assert f"{content}\n" in notebooks.as_markdown(execute(path))
+
+
+def test_a_record_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    path = write(tmp_path, READS)
+    with pytest.raises(BadNotebookError, match=r"small\.py:1: reads .*cpu\.json: No such file"):
+        execute(path)
+
+
+WAITING = """# %%
+import pathlib
+import time
+
+pathlib.Path("{folder}/{mine}").touch()
+while not pathlib.Path("{folder}/{other}").exists():
+    time.sleep(0.01)
+print("met")
+"""
+
+
+def test_as_many_run_at_once_as_there_are_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    paths = [tmp_path / f"{name}.py" for name in "ab"]
+    for path, mine, other in zip(paths, "ab", "ba", strict=True):
+        path.write_text(WAITING.format(folder=tmp_path, mine=mine, other=other))
+    found = notebooks.executed(paths, tmp_path / "cache", timeout=20)
+    assert list(found) == paths
+    assert ["met" in notebooks.as_markdown(one) for one in found.values()] == [True, True]
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    for name in "ab":
+        (tmp_path / name).unlink()
+    with pytest.raises(BadNotebookError, match=r"a\.py:2: cell 1 still runs after 1 s"):
+        notebooks.executed(paths, tmp_path / "other-cache", timeout=1)
+
+
+def test_when_one_fails_the_others_end_at_once_and_in_silence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    endless, failing = tmp_path / "a.py", tmp_path / "b.py"
+    endless.write_text(f"# %%\nopen('{tmp_path}/begun', 'w').close()\nwhile True:\n    pass\n")
+    failing.write_text(
+        f"# %%\nimport os\n\nwhile not os.path.exists('{tmp_path}/begun'):\n    pass\nraise OSError('no')\n"
+    )
+    began = time.monotonic()
+    with pytest.raises(BadNotebookError, match=r"b\.py:6: cell 1 failed: OSError: no"):
+        notebooks.executed([endless, failing], tmp_path / "cache", timeout=60)
+    assert time.monotonic() - began < 30
+    assert (capfd.readouterr().err, caplog.text) == ("", "")
+
+
+def test_an_interrupt_ends_all_of_them(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text(
+            f"# %%\nimport os\n\nopen('{tmp_path}/{name}-' + str(os.getpid()), 'w').close()\nwhile True:\n    pass\n"
+        )
+    program = (
+        "import pathlib, os; os.cpu_count = lambda: 2\n"
+        "from gb10docs.site import notebooks\n"
+        f"folder = pathlib.Path('{tmp_path}')\n"
+        "notebooks.executed(sorted(folder.glob('*.py')), folder / 'cache', timeout=60)"
+    )
+    running = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    begun: list[Path] = []
+    while len(begun) < 2:
+        assert running.poll() is None
+        begun = list(tmp_path.glob("?-*"))
+    running.send_signal(signal.SIGINT)
+    told = running.communicate(timeout=30)[1]
+    assert told.splitlines()[-1] == "KeyboardInterrupt"
+    assert "unhandled" not in told
+    for path in begun:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.name[2:]), 0)
 
 
 FAULTS = {
@@ -182,13 +317,19 @@ class TestOfTheCourse:
             assert done.returncode == 0, done.stdout
 
     def test_its_cells_run_one_after_the_other(
-        self, path: Path, eval_example: EvalExample, capsys: pytest.CaptureFixture[str]
+        self,
+        path: Path,
+        eval_example: EvalExample,
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        for name, content in notebooks._given(path.read_text(), path).items():
+            (tmp_path / name).write_text(content)
+        monkeypatch.chdir(tmp_path)
         cells = notebooks.read(path.read_text(), path)["cells"]
         values: dict[str, object] = {}
         for cell in (cell for cell in cells if cell["cell_type"] == "code"):
             example = CodeExample.create(f"{cell['source']}\n", path=path, prefix="python")
-            eval_example.set_config(ruff_line_length=110, ruff_ignore=["F821"], target_version="py310")
-            eval_example.lint_ruff(example)
             values |= eval_example.run(example, module_globals=values)
             assert capsys.readouterr().out, "a cell shows something"

@@ -1,14 +1,18 @@
 """Notebooks: jupytext `py:percent` files under `docs/`, executed before the build.
 
-What came out is kept until the notebook, Python or an installed package changes.
+What came out is kept until the notebook, Python or an installed package changes. A notebook that draws what was
+recorded names the file in its header (`jupyter: gb10docs: reads:`): a copy lies in the folder that it runs in, and
+counts as part of it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,17 +46,34 @@ def sources(docs: Path) -> list[Path]:
     return [path for path in files if _MARKER.search(path.read_text(encoding="utf-8"))]
 
 
-def executed(path: Path, cache: Path, *, timeout: float) -> Notebook:
-    """The notebook with its outputs, from the cache if nothing has changed; `timeout` is in seconds a cell.
+def executed(paths: list[Path], cache: Path, *, timeout: float) -> dict[Path, Notebook]:
+    """Notebooks with their outputs, from the cache where nothing has changed.
+
+    As many run at once as there are cores: each has a process of its own. `timeout` is in seconds a cell.
 
     Raises:
         BadNotebookError: A cell fails, or takes longer; the message names file, line and cell.
     """
+    return asyncio.run(_executed_at_once(paths, cache, timeout))
+
+
+async def _executed_at_once(paths: list[Path], cache: Path, timeout: float) -> dict[Path, Notebook]:
+    cores = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def one(path: Path) -> Notebook:
+        async with cores:
+            return await _executed(path, cache, timeout)
+
+    return dict(zip(paths, await asyncio.gather(*map(one, paths)), strict=True))
+
+
+async def _executed(path: Path, cache: Path, timeout: float) -> Notebook:
     text = path.read_text(encoding="utf-8")
-    kept = cache / f"{_key(text)}.json"
+    given = _given(text, path)
+    kept = cache / f"{_key(text, given)}.json"
     if kept.is_file():
         return json.loads(kept.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    notebook = _execute(text, path, timeout)
+    notebook = await _execute(text, path, timeout, given)
     write_text(kept, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return notebook
 
@@ -105,18 +126,38 @@ def _cell(cell: Cell, number: int, line: int) -> Cell:
     return {**made, "execution_count": None, "outputs": []} if cell["cell_type"] == "code" else made
 
 
-def _key(text: str) -> str:
-    """Of the notebook, Python, every package here, and our own package where the notebook uses it."""
+def _given(text: str, path: Path) -> dict[str, str]:
+    """The files that a notebook's header says it reads, by name; their paths are relative to the notebook."""
+    import jupytext
+
+    reads = jupytext.reads(text, fmt="py:percent")["metadata"].get("gb10docs", {}).get("reads", [])
+    try:
+        return {Path(name).name: (path.parent / name).read_text(encoding="utf-8") for name in reads}
+    except OSError as error:
+        raise BadNotebookError(
+            f"{path}:1: reads {error.filename}: {error.strerror}: mend the header"
+        ) from error
+
+
+def _key(text: str, given: dict[str, str]) -> str:
+    """Of the notebook, what it reads, Python, every package here, and our own where the notebook uses it."""
     found = {path.name for entry in sys.path for path in Path(entry or ".").glob("*.dist-info")}
-    parts = [text, sys.version, *sorted(found)]
+    parts = [text, *given.values(), sys.version, *sorted(found)]
     if "gb10docs" in text:
-        package = Path(__file__).parents[1]
-        parts += [file.read_text(encoding="utf-8") for file in sorted(package.rglob("*.py"))]
+        parts.append(_package(Path(__file__).parents[1]))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _execute(text: str, path: Path, timeout: float) -> Notebook:
-    """Run every cell in a fresh kernel of this very Python, in an empty folder."""
+def _package(folder: Path) -> str:
+    """What a notebook can import or read of a package: every file's path and hash, data among them."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".pyc")
+    return "\n".join(
+        f"{file.relative_to(folder)} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files
+    )
+
+
+async def _execute(text: str, path: Path, timeout: float, given: dict[str, str]) -> Notebook:
+    """Run every cell in a fresh kernel of this very Python, in a folder that holds what is given."""
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -131,6 +172,8 @@ def _execute(text: str, path: Path, timeout: float) -> Notebook:
         at = cell_index
 
     with tempfile.TemporaryDirectory(prefix="gb10docs-notebook-") as folder:
+        for name, content in given.items():
+            write_text(Path(folder) / name, content)
         manager = AsyncKernelManager(
             kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
             connection_file=str(Path(folder) / "kernel.json"),
@@ -138,10 +181,11 @@ def _execute(text: str, path: Path, timeout: float) -> Notebook:
         )
         client = NotebookClient(
             notebook, km=manager, timeout=timeout, force_raise_errors=True, record_timing=False,
-            resources={"metadata": {"path": folder}}, on_cell_start=begun,
+            coalesce_streams=True, resources={"metadata": {"path": folder}},
+            on_notebook_start=_leave_interrupt, on_cell_start=begun,
         )  # fmt: skip
         try:
-            client.execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
+            await client.async_execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
         except CellTimeoutError as error:
             raise BadNotebookError(
                 f"{_place(notebook, at, path)} still runs after {timeout:g} s: make it faster"
@@ -152,8 +196,15 @@ def _execute(text: str, path: Path, timeout: float) -> Notebook:
                 f"{_place(notebook, at, path, line)} failed: {error.ename}: {error.evalue}"
             ) from error
         except DeadKernelError as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError from error
             raise BadNotebookError(f"{_place(notebook, at, path)} ended its Python: {error}") from error
     return json.loads(json.dumps(notebook))  # type: ignore[no-any-return]
+
+
+def _leave_interrupt(**_: object) -> None:
+    """Take Ctrl-C back from nbclient, which ends one kernel on it, and not the others."""
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
 
 def _environment(folder: str) -> dict[str, str]:
@@ -201,6 +252,11 @@ def _written(cell: Cell) -> Iterator[str]:
         return
     yield f"```python\n{cell['source']}\n```"
     for output in cell["outputs"]:
-        text = output.get("text") or output.get("data", {}).get("text/plain", "")
-        if text:
+        data = output.get("data", {})
+        text = output.get("text") or data.get("text/plain", "")
+        if "text/markdown" in data:
+            yield data["text/markdown"]
+        elif {"image/svg+xml", "text/html"} & data.keys():
+            yield f"*Figure: {text}*"
+        elif text:
             yield f"```text\n{_ESCAPES.sub('', text).rstrip()}\n```"
