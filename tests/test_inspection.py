@@ -1,0 +1,582 @@
+"""What `gb10docs inspect` says of checkpoints, whole ones and others."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from checkpoint_samples import (
+    CONFIG,
+    Shapes,
+    headers_only,
+    make,
+    nvfp4_shapes,
+    qwen3_8b,
+    raw_file,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gb10docs import schemas
+from gb10docs.checkpoints.checkpoint import open_checkpoint
+from gb10docs.checkpoints.files import LocalFiles
+from gb10docs.errors import GB10DocsError
+from gb10docs.inspection import report
+from gb10docs.inspection.command import inspect
+from gb10docs.inspection.expectation import Scheme
+from gb10docs.inspection.look import look
+from gb10docs.inspection.model import Inspection
+
+REPO = "nvidia/Qwen3-8B-NVFP4"
+
+
+def inspection_of(folder: Path) -> Inspection:
+    return look(open_checkpoint(folder), str(folder))
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    """Change members of config.json's quantization_config; None removes one."""
+    config = json.loads((folder / "config.json").read_text())
+    own = config.get("quantization_config", {}) | changes
+    config["quantization_config"] = {key: value for key, value in own.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def says(folder: Path, **members: Any) -> None:
+    """A checkpoint's config.json with this quantization_config, and nothing else."""
+    (folder / "config.json").write_text(json.dumps({"quantization_config": members}))
+
+
+# Qwen3-8B: 39 %, not 25 %.
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every name and shape of the real one, and holes in the place of 6.4 GB of weights."""
+    folder = tmp_path_factory.mktemp("hub") / "Qwen3-8B-NVFP4"
+    folder.mkdir()
+    headers_only(folder / "model.safetensors", qwen3_8b())
+    config = {"architectures": ["Qwen3ForCausalLM"], "num_hidden_layers": 36}
+    (folder / "config.json").write_text(json.dumps(config))
+    quantization = {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8", "group_size": 16}
+    own = {"producer": {"name": "modelopt", "version": "0.35.0"}, "quantization": quantization}
+    (folder / "hf_quant_config.json").write_text(json.dumps(own))
+    return folder
+
+
+def test_qwen3_8b_in_nvfp4_takes_39_percent_of_bf16(qwen: Path) -> None:
+    found = inspection_of(qwen)
+    assert found.scheme == "NVFP4"
+    assert round(found.bytes / 1e9, 3) == 6.397
+    assert (found.parameters, round(found.bf16_bytes / 1e9, 2)) == (8_190_735_360, 16.38)
+    assert round(found.bytes / found.bf16_bytes, 2) == 0.39
+    assert {row.layer for row in found.rows if row.format == "BF16"} == {
+        "lm_head",
+        "model.embed_tokens",
+        "vectors and scalars",
+    }
+    assert (found.kv_cache, found.producer) == ("FP8, without scales", "modelopt 0.35.0")
+    assert found.faults == []
+
+
+def test_its_table(qwen: Path) -> None:
+    text = report.render(inspection_of(qwen))
+    assert "NVFP4, Qwen3ForCausalLM, declared as NVFP4, by modelopt 0.35.0, 1 file" in text
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    assert "layer count shape format one scale for bits/value MB of BF16" in lines
+    assert "model.layers.*.mlp.down_proj 36 4096 × 12288 NVFP4 16 values 4.50 1019.22 28.1%" in lines
+    assert "lm_head 1 151936 × 4096 BF16 16.00 1244.66 100.0%" in lines
+    assert "6.40 GB for 8,190,735,360 parameters: 39% of the 16.38 GB of BF16, 6.25 bits a parameter" in lines
+    assert "not quantized: 2.49 GB, 39% of its bytes" in lines
+
+
+def test_headers_are_all_that_is_read(qwen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 0
+    read = LocalFiles.read
+
+    def counted(files: LocalFiles, name: str, start: int, length: int) -> bytes:
+        nonlocal count
+        count += length
+        return read(files, name, start, length)
+
+    monkeypatch.setattr(LocalFiles, "read", counted)
+    inspection_of(qwen)
+    assert count < 400_000
+    assert (qwen / "model.safetensors").stat().st_blocks * 512 < 1_000_000
+
+
+# Each kind is told by its name.
+
+KINDS: dict[str, tuple[str, Any, bool, str, str]] = {
+    "NVFP4": ("nvfp4", "modelopt", True, "NVFP4", "NVFP4"),
+    "W4A16_NVFP4": ("nvfp4", "modelopt", False, "W4A16_NVFP4", "W4A16_NVFP4"),
+    "MXFP4": ("mxfp4", "modelopt", False, "MXFP4", "mxfp4"),
+    "W4A16_AWQ": ("int4", "modelopt", False, "INT4", "W4A16_AWQ"),
+    "FP8": ("fp8", "modelopt", True, "FP8", "FP8"),
+    "FP8 of rows": ("fp8-rows", "modelopt", False, "FP8", "FP8_PER_CHANNEL_PER_TOKEN"),
+    "NVFP4 of compressed-tensors": ("nvfp4", "compressed-tensors", True, "NVFP4", "nvfp4-pack-quantized"),
+    "NVFP4A16": ("nvfp4", "compressed-tensors", False, "W4A16_NVFP4", "nvfp4-pack-quantized"),
+    "MXFP4A16": ("mxfp4", "compressed-tensors", False, "MXFP4", "mxfp4-pack-quantized"),
+    "W4A16": ("int4", "compressed-tensors", False, "INT4", "pack-quantized"),
+    "FP8_DYNAMIC": ("fp8-rows", "compressed-tensors", False, "FP8", "float-quantized"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_told_and_expected(tmp_path: Path, kind: str) -> None:
+    name, dialect, activations, scheme, declared = KINDS[kind]
+    make(tmp_path, name, dialect, activations=activations)
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.declared, found.method, found.faults) == (scheme, declared, dialect, [])
+    for expected in Scheme:
+        assert inspect(str(tmp_path), None, expected, None) == (expected != scheme.lower())
+
+
+@pytest.mark.parametrize(("dtype", "scheme"), [("BF16", "BF16"), ("F16", "FP16"), ("F32", "FP32")])
+def test_what_is_not_quantized(tmp_path: Path, dtype: str, scheme: str) -> None:
+    shapes: Shapes = {"a.weight": (dtype, (64, 64)), "b.weight": (dtype, (64,))}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    (tmp_path / "config.json").write_text("{}")
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.faults, found.traps) == (scheme, [], [])
+    assert found.unquantized_bytes == found.bytes
+    assert inspect(str(tmp_path), None, Scheme(scheme.lower()), None) == 0
+
+
+def test_gpt_oss_and_its_experts(tmp_path: Path) -> None:
+    above = "model.layers.0.mlp.experts.gate_up_proj"
+    shapes: Shapes = {
+        f"{above}_blocks": ("U8", (32, 5760, 90, 16)),
+        f"{above}_scales": ("U8", (32, 5760, 90)),
+        f"{above}_bias": ("BF16", (32, 5760)),
+        "model.embed_tokens.weight": ("BF16", (201088, 2880)),
+    }
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, quant_method="mxfp4", modules_to_not_convert=["lm_head"])
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.method, found.faults) == ("MXFP4", "mxfp4", [])
+    (experts,) = [row for row in found.rows if row.format == "MXFP4"]
+    assert (experts.layer, experts.shape) == ("model.layers.*.mlp.experts.gate_up_proj", [32, 5760, 2880])
+    assert (experts.block, experts.bits_per_value) == ([1, 32], 4.25)
+
+
+def test_a_mixture(tmp_path: Path) -> None:
+    shapes = nvfp4_shapes("a", 64, 64)
+    shapes |= {"b.weight": ("F8_E4M3", (64, 64)), "b.weight_scale": ("F32", ())}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, quant_method="modelopt", quant_algo="MIXED_PRECISION")
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.faults) == ("mixed", [])
+
+
+def test_a_format_that_nobody_knows_is_said_to_be_unknown(tmp_path: Path) -> None:
+    shapes: Shapes = {
+        "a.qweight": ("I32", (8, 64)),
+        "a.qzeros": ("I32", (1, 8)),
+        "b.weight": ("BF16", (2, 2)),
+    }
+    headers_only(tmp_path / "model.safetensors", shapes)
+    found = inspection_of(tmp_path)
+    assert [row.format for row in found.rows] == ["unknown", "unknown", "BF16"]
+    assert "unknown" in report.render(found)
+
+
+def test_rows_stand_in_the_order_of_a_model(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4")
+    layers = [row.layer for row in inspection_of(tmp_path).rows]
+    assert layers[0] == "model.embed_tokens"
+    assert layers[1] == "model.layers.*.mlp.down_proj"
+    assert layers[-2:] == ["lm_head", "vectors and scalars"]
+
+
+def test_layers_and_experts_share_a_row(tmp_path: Path) -> None:
+    shapes: Shapes = {f"m.{n}.experts.{e}.w1.weight": ("BF16", (4, 4)) for n in range(3) for e in range(5)}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    (row,) = inspection_of(tmp_path).rows
+    assert (row.layer, row.count) == ("m.*.experts.*.w1", 15)
+
+
+# Traps.
+
+TRAPS: dict[str, tuple[str, Any, bool, str]] = {
+    "FP8 of Model Optimizer": ("fp8", "modelopt", True, "loads this without its scales"),
+    "NVFP4 of Model Optimizer": ("nvfp4", "modelopt", True, "stops at the packed shapes"),
+    "weight-only": ("nvfp4", "modelopt", False, "from version 0.23 on"),
+    "the divisor": ("nvfp4", "compressed-tensors", False, "it is the inverse"),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_trap_is_told_where_it_is_and_nowhere_else(tmp_path: Path, trap: str) -> None:
+    for other, (kind, dialect, activations, _) in TRAPS.items():
+        folder = tmp_path / other.replace(" ", "-")
+        make(folder, kind, dialect, activations=activations)
+        told = any(TRAPS[trap][3] in one for one in inspection_of(folder).traps)
+        expected = other == trap or (trap == "NVFP4 of Model Optimizer" and other == "weight-only")
+        assert told is expected, other
+
+
+def test_the_trap_of_scalars(tmp_path: Path) -> None:
+    shapes: Shapes = {
+        "a.weight_packed": ("U8", (128, 64)),
+        "a.weight_scale": ("F8_E4M3", (128, 8)),
+        "a.weight_global_scale": ("F32", ()),
+    }
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, quant_method="compressed-tensors", format="nvfp4-pack-quantized")
+    assert any("wants the shape [1]" in trap for trap in inspection_of(tmp_path).traps)
+
+
+def test_the_trap_of_weights_that_say_four_bit_activations(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4", activations=True)
+    configure(tmp_path, config_groups={"group_0": {"weights": {"num_bits": 4}}})
+    assert any("serves it weight-only" in trap for trap in inspection_of(tmp_path).traps)
+
+
+def test_the_trap_of_narrow_rows(tmp_path: Path) -> None:
+    headers_only(tmp_path / "model.safetensors", nvfp4_shapes("a", 64, 576))
+    says(tmp_path, quant_method="modelopt", quant_algo="NVFP4")
+    assert any("a row of 576 values" in trap for trap in inspection_of(tmp_path).traps)
+
+
+def test_the_trap_of_scaled_inputs(tmp_path: Path) -> None:
+    shapes: Shapes = {
+        "a.weight": ("U8", (64, 128)),
+        "a.weight_scale": ("F32", (128, 1)),
+        "a.pre_quant_scale": ("BF16", (128,)),
+    }
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, quant_method="modelopt", quant_algo="W4A16_AWQ")
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.faults) == ("INT4", [])
+    assert any("pre_quant_scale" in trap for trap in found.traps)
+
+
+def test_the_kv_cache(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4")
+    assert inspection_of(tmp_path).kv_cache == "not quantized"
+    configure(tmp_path, kv_cache_scheme={"num_bits": 8, "type": "float", "dynamic": False})
+    found = inspection_of(tmp_path)
+    assert found.kv_cache == "FP8, without scales"
+    assert any("engines take 1.0" in trap for trap in found.traps)
+    path = tmp_path / "scaled"
+    path.mkdir()
+    shapes: Shapes = {
+        "a.k_proj.k_scale": ("F32", ()),
+        "a.v_proj.v_scale": ("F32", ()),
+        "b.weight": ("BF16", (2, 2)),
+    }
+    headers_only(path / "model.safetensors", shapes)
+    assert "not declared" in inspection_of(path).kv_cache
+    says(path, kv_cache_scheme="FP8")
+    found = inspection_of(path)
+    assert (found.kv_cache, found.traps) == ("FP8, with scales", [])
+
+
+# Faults, each of which is a reason to refuse.
+
+
+def fault_no_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def fault_nothing_declared(folder: Path) -> None:
+    (folder / "hf_quant_config.json").unlink()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+
+
+def fault_another_algorithm(folder: Path) -> None:
+    (folder / "hf_quant_config.json").unlink()
+    configure(folder, quant_algo="FP8")
+
+
+def fault_two_algorithms(folder: Path) -> None:
+    configure(folder, quant_algo="W4A16_NVFP4")
+
+
+def fault_another_group(folder: Path) -> None:
+    weights = {"num_bits": 4, "group_size": 32}
+    configure(folder, config_groups={"group_0": {"weights": weights, "input_activations": weights}})
+
+
+def fault_a_layer_missing(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+
+
+def fault_a_scale_missing(folder: Path) -> None:
+    drop(folder, "model.layers.1.mlp.up_proj.weight_scale")
+
+
+def fault_a_tensor_scale_missing(folder: Path) -> None:
+    drop(folder, "model.layers.1.mlp.up_proj.weight_scale_2")
+
+
+def fault_an_input_scale_missing(folder: Path) -> None:
+    drop(folder, "model.layers.1.mlp.up_proj.input_scale")
+
+
+def drop(folder: Path, name: str) -> None:
+    """Write the checkpoint anew without one tensor, its bytes a hole."""
+    tensors = open_checkpoint(folder).tensors
+    kept: Shapes = {one.name: (one.dtype, one.shape) for one in tensors.values() if one.name != name}
+    headers_only(folder / "model.safetensors", kept)
+
+
+FAULTS = {
+    fault_no_config: "no config.json",
+    fault_nothing_declared: "no configuration says so",
+    fault_another_algorithm: "says FP8, but its tensors are NVFP4",
+    fault_two_algorithms: "config.json says W4A16_NVFP4, and hf_quant_config.json NVFP4",
+    fault_another_group: "groups of 32, and its scales are for 16",
+    fault_a_layer_missing: "layer 2 of 3 is not there",
+    fault_a_scale_missing: "up_proj: no format known",
+    fault_a_tensor_scale_missing: "NVFP4 without weight_scale_2",
+    fault_an_input_scale_missing: "1 of 14 NVFP4 weights have no input scale, model.layers.1.mlp.up_proj",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_is_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: Any) -> None:
+    make(tmp_path, "nvfp4", activations=True)
+    assert inspect(str(tmp_path), None, Scheme.NVFP4, None) == 0
+    fault(tmp_path)
+    assert inspect(str(tmp_path), None, None, None) == 0
+    capsys.readouterr()
+    assert inspect(str(tmp_path), None, Scheme.NVFP4, None) == 1
+    printed = capsys.readouterr()
+    assert FAULTS[fault] in printed.err
+    assert FAULTS[fault] in printed.out
+
+
+def test_weights_only_where_activations_are_said_to_be_quantized(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4", "compressed-tensors")
+    config = json.loads((tmp_path / "config.json").read_text())
+    groups = config["quantization_config"]["config_groups"]
+    groups["group_0"]["input_activations"] = {"num_bits": 4}
+    configure(tmp_path, config_groups=groups)
+    assert any("activations have 4 bits too" in fault for fault in inspection_of(tmp_path).faults)
+
+
+def test_many_faults_are_counted(tmp_path: Path) -> None:
+    shapes: Shapes = {f"m.{n}.weight": ("U8", (4, 16)) for n in range(100)}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    faults = inspection_of(tmp_path).faults
+    assert sum("without weight_scale" in fault for fault in faults) == 4
+    assert "… and 96 more weights with such faults" in faults
+
+
+def test_a_layer_of_an_astronomical_number(tmp_path: Path) -> None:
+    name = f"model.layers.{'9' * 900}.mlp.up_proj.weight"
+    headers_only(tmp_path / "model.safetensors", {name: ("BF16", (2, 2))})
+    (tmp_path / "config.json").write_text(json.dumps({"num_hidden_layers": 10**18}))
+    assert f"layer 0 of {10**18} is not there: an incomplete export" in inspection_of(tmp_path).faults
+
+
+def test_an_incomplete_export_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path, "nvfp4", shard_bytes=50_000)
+    (tmp_path / open_checkpoint(tmp_path).shards[1]).unlink()
+    assert inspect(str(tmp_path), None, Scheme.NVFP4, None) == 1
+    assert "are not there" in capsys.readouterr().err
+    with pytest.raises(GB10DocsError, match="are not there"):
+        inspect(str(tmp_path), None, None, None)
+
+
+# JSON.
+
+
+def test_json_on_standard_output_and_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path / "c", "nvfp4")
+    assert inspect(str(tmp_path / "c"), None, None, Path("-")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "gb10docs.inspection/1"
+    assert inspect(str(tmp_path / "c"), None, None, tmp_path / "told.json") == 0
+    assert "layer" in capsys.readouterr().out
+    assert json.loads((tmp_path / "told.json").read_text()) == told
+    schema = json.loads((schemas.FOLDER / "inspection.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(told)
+    assert not jsonschema.Draft202012Validator(schema).is_valid(told | {"rows": [{}]})
+
+
+def test_the_published_schema_is_that_of_the_model() -> None:
+    name = "inspection.schema.json"
+    assert (schemas.FOLDER / name).read_text() == schemas.generate()[name], "run python -m gb10docs.schemas"
+
+
+# The program.
+
+
+def gb10docs(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "gb10docs", "inspect", *arguments],
+        env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_TOKEN": "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_program(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4", activations=True)
+    assert gb10docs(str(tmp_path), "--expect", "nvfp4")[0] == 0
+    status, _, errors = gb10docs(str(tmp_path), "--expect", "w4a16_nvfp4")
+    assert (status, errors.splitlines()[1]) == (
+        1,
+        "- its weights are NVFP4 (4-bit weights, with scales for 4-bit activations)",
+    )
+    (tmp_path / "model.safetensors").write_bytes(raw_file(b"nonsense"))
+    status, _, errors = gb10docs(str(tmp_path))
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith(f"gb10docs: {tmp_path}")
+
+
+def test_numpy_is_not_needed_to_look(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4")
+    program = (
+        "import sys; from gb10docs.inspection.command import inspect; "
+        "inspect(sys.argv[1], None, None, None); sys.exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False).returncode == 0
+
+
+def test_a_terminal_gets_a_drawn_table(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4")
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "gb10docs", "inspect", str(tmp_path)]
+    subprocess.run(
+        command, stdout=follower, env={**os.environ, "COLUMNS": "120", "TERM": "xterm"}, check=True
+    )
+    os.close(follower)
+    drawn = os.read(leader, 100_000).decode()
+    os.close(leader)
+    assert "─" in drawn
+    assert "4.50" in drawn
+
+
+# A repository.
+
+
+@pytest.fixture(scope="module")
+def hub(qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[int]]]:
+    """The address of our local hub, and the sizes of what it has sent."""
+    import uvicorn
+
+    from gb10docs.standins import hub
+
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "model.safetensors").write_bytes(raw_file(b"nonsense"))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        (folder / "only").mkdir()
+        (folder / "only" / "below").mkdir()
+        make(folder / "only" / "below", "nvfp4")
+        app = hub.app(
+            {REPO: qwen, "who/broken": folder, "who/whole": qwen, "who/below": folder / "only"},
+        )
+        sent: list[int] = []
+
+        async def counted(scope: Any, receive: Any, send: Any) -> None:
+            async def count(message: Any) -> None:
+                sent.append(len(message.get("body", b"")))
+                await send(message)
+
+            if "who/whole" in scope["path"]:
+                scope = {**scope, "headers": [one for one in scope["headers"] if one[0] != b"range"]}
+            await app(scope, receive, count)
+
+        server = uvicorn.Server(uvicorn.Config(counted, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", sent
+        server.should_exit = True
+        thread.join()
+
+
+def test_a_repository_is_inspected_without_fetching_it(hub: tuple[str, list[int]], tmp_path: Path) -> None:
+    address, sent = hub
+    told = tmp_path / "told.json"
+    status, out, errors = gb10docs(REPO, "--json", str(told), HF_ENDPOINT=address, HF_HOME=str(tmp_path))
+    assert (status, errors) == (0, "")
+    assert "39% of the 16.38 GB" in out
+    assert len(json.loads(told.read_text())["revision"]) == 40
+    assert sum(sent) < 500_000
+
+
+@pytest.mark.parametrize(
+    ("repo", "told"),
+    [
+        ("who/what", "nor a repository that http://127"),
+        ("who/broken", "not the JSON of a checkpoint"),
+        ("who/below", "no safetensors file there"),
+        ("who/whole", "does not send parts of a file"),
+        ("who/wh at", "neither a path that is there nor a repository"),
+    ],
+)
+def test_a_repository_that_is_none(hub: tuple[str, list[int]], repo: str, told: str) -> None:
+    status, _, errors = gb10docs(repo, HF_ENDPOINT=hub[0])
+    assert status == 2
+    assert told in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be reached"),
+        ({"HF_HUB_OFFLINE": "1"}, "cannot be reached"),
+    ],
+)
+def test_no_network(environment: dict[str, str], told: str) -> None:
+    status, _, errors = gb10docs(REPO, **environment)
+    assert status == 2
+    assert told in errors
+    assert "Traceback" not in errors
+
+
+# Whatever the bytes are.
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with every file that is read."""
+    folder = tmp_path_factory.mktemp("fuzz") / "sample"
+    make(folder, "nvfp4", activations=True, shard_bytes=120_000)
+    return folder
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_no_byte_makes_it_stumble(sample: Path, tmp_path: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(path.name for path in sample.iterdir())))
+    content = bytearray((sample / name).read_bytes())
+    for path in sample.iterdir():
+        link = tmp_path / path.name
+        link.unlink(missing_ok=True)
+        os.link(path, link)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, min(len(content), 4000)))
+        new = data.draw(
+            st.sampled_from([b"", b"0", b"-1", b"[]", b"{}", b"null", b"true", b'"', b"\xff", b"\\ud800"])
+        )
+        content[at : at + data.draw(st.integers(0, 12))] = new
+    (tmp_path / name).unlink()
+    (tmp_path / name).write_bytes(content[: data.draw(st.sampled_from([len(content), len(content), 500]))])
+    try:
+        status = inspect(str(tmp_path), None, data.draw(st.sampled_from([None, Scheme.NVFP4])), None)
+        assert status in (0, 1)
+    except GB10DocsError:
+        pass
