@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+import click
 import jsonschema
 import pytest
-import typer
 
 from gb10docs.cli import app
 from gb10docs.pages import read_page
@@ -53,36 +52,30 @@ def test_every_option_is_told() -> None:
         assert command.help.partition("\n")[0] in part
 
 
-class Colour(StrEnum):
-    """A choice."""
-
-    RED = "red"
-    BLUE = "blue"
-
-
-def test_commands_are_read_from_the_app() -> None:
-    program = typer.Typer()
-    group = typer.Typer(name="inner")
-    program.add_typer(group)
-
-    @program.callback()
-    def main(version: Annotated[bool, typer.Option("--version", help="Say it.")] = False) -> None:
+def test_commands_are_read_from_the_program() -> None:
+    @click.group()
+    @click.option("--version", is_flag=True, help="Say it.")
+    def program(version: bool) -> None:
         pass
 
     @program.command()
-    def paint_it(
-        things: Annotated[list[str], typer.Argument(help="What.")],
-        colour: Annotated[Colour, typer.Option("--colour", "-c", help="Which.")] = Colour.RED,
-        times: Annotated[int | None, typer.Option(help="How often.")] = None,
-        folder: Annotated[list[Path] | None, typer.Option("--folder", metavar="DIR")] = None,
-        size: Annotated[float, typer.Option()] = 2.5,
-    ) -> None:
+    @click.argument("things", nargs=-1, required=True, help="What.")
+    @click.option("--colour", "-c", type=click.Choice(["red", "blue"]), default="red", help="Which.")
+    @click.option("--times", type=int, help="How often.")
+    @click.option("--most", type=click.IntRange(min=1), default=3)
+    @click.option("--folder", type=click.Path(), multiple=True, metavar="DIR")
+    @click.option("--size", default=2.5)
+    def paint_it(**_: object) -> None:
         """Paint.
 
         Twice.
         """
 
-    @group.command("list")
+    @program.group()
+    def inner() -> None:
+        pass
+
+    @inner.command("list")
     def list_() -> None:
         """List."""
 
@@ -92,6 +85,7 @@ def test_commands_are_read_from_the_app() -> None:
         Parameter("THINGS", "TEXT", "required", True, "What."),
         Parameter("--colour, -c", "red, blue", "red", False, "Which."),
         Parameter("--times", "NUMBER", "", False, "How often."),
+        Parameter("--most", "NUMBER", "3", False, ""),
         Parameter("--folder", "DIR", "", True, ""),
         Parameter("--size", "NUMBER", "2.5", False, ""),
     )

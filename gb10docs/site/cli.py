@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-app = typer.Typer(name="site", help="Write what the site shows besides its pages.", no_args_is_help=True)
+import click
 
 
-@app.callback()
+@click.group()
 def site() -> None:
     """Write what the site shows besides its pages."""
 
 
-@app.command()
-def prepare(
-    root: Annotated[
-        Path | None, typer.Option("--root", help="Tree that holds docs/ and snippets/.", show_default=False)
-    ] = None,
-    cell_timeout: Annotated[
-        int, typer.Option("--cell-timeout", min=1, metavar="SECONDS", help="Longest run of a notebook cell.")
-    ] = 60,
-    flat_urls: Annotated[
-        bool, typer.Option("--flat-urls", help="For a site built without directory URLs, as for offline use.")
-    ] = False,
-) -> None:
+@site.command()
+@click.option("--root", type=click.Path(path_type=Path), help="Tree that holds docs/ and snippets/.")
+@click.option(
+    "--cell-timeout",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest run of a notebook cell.",
+)
+@click.option(
+    "--flat-urls", is_flag=True, help="For a site built without directory URLs, as for offline use."
+)
+def prepare(root: Path | None, cell_timeout: int, flat_urls: bool) -> None:
     """Write what the site holds besides its pages: notebooks, steps as JSON, Markdown twins, raw snippets."""
     from gb10docs.site.prepare import prepare as write
     from gb10docs.tree import find_root
 
     where = find_root(root)
     changes = write(where, cell_timeout=cell_timeout, directory_urls=not flat_urls)
-    typer.echo("\n".join(changes) or "nothing has changed")
+    click.echo("\n".join(changes) or "nothing has changed")

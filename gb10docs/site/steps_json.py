@@ -11,12 +11,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gb10docs.compose import read_service
+from gb10docs.evidence import Moment
 from gb10docs.evidence_rows import Look, Row, outcome, rows_of, say
 from gb10docs.fences import fences, page_lines
 from gb10docs.needs import Need
 from gb10docs.pages import Page, Step
 from gb10docs.plan import makers
-from gb10docs.results import Moment, StandIn
+from gb10docs.results import StandIn
 from gb10docs.targets.cpu import HUB, Cpu
 from gb10docs.tree import with_foundations
 
@@ -110,7 +111,7 @@ def stand_ins(page: Page, root: Path) -> dict[str, tuple[StandIn, ...]]:
     uses = makers(pages)
     found: dict[str, tuple[StandIn, ...]] = {}
     for step in (step for one in pages for step in one.steps):
-        inherited = (stand_in for maker in uses[step.id].values() for stand_in in found[maker])
+        inherited = (one for ids in uses[step.id].values() for maker in ids for one in found[maker])
         found[step.id] = tuple(dict.fromkeys([*inherited, *_own_stand_ins(step, root)]))
     return found
 

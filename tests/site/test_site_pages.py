@@ -15,7 +15,8 @@ KINDS = {
     "home": "",
     "lesson": "lessons/lesson-03/",
     "landing": "engines/",
-    "notebook": "theory/e2m1/",
+    "notebook": "theory/blocks-and-scales/",
+    "calculator": "theory/bytes-and-speed/",
     "reference": "reference/snippet-header/",
     "evidence": "evidence/",
     "how-to": "how-to/own-docs/",
@@ -118,7 +119,7 @@ def test_a_page_is_light_and_still_and_asks_no_other_host(page: Page, address: s
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)
-@pytest.mark.parametrize("kind", ["home", "lesson", "evidence"])
+@pytest.mark.parametrize("kind", ["home", "lesson", "notebook", "calculator", "evidence"])
 def test_everything_is_reached_by_keyboard_and_seen_in_focus(page: Page, address: str, kind: str) -> None:
     page.goto(address + KINDS[kind])
     unseen = []

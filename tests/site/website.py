@@ -64,6 +64,16 @@ def built(config: str = "mkdocs.yml") -> Path:
     return site
 
 
+@cache
+def from_disk() -> Path:
+    """What `make offline` makes."""
+    tree = prepared_tree()
+    run_in(tree, *PREPARE, "--flat-urls")
+    site = built("mkdocs.offline.yml")
+    run_in(tree, *PREPARE)
+    return site
+
+
 class Host(SimpleHTTPRequestHandler):
     """Serves a folder as a web host does: compressed, with the site's own page for what is missing."""
 

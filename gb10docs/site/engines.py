@@ -1,0 +1,202 @@
+"""The tables of the engines' pages: what each engine does, from the data that its stand-in and the tests obey.
+
+A page holds the place of a table between `<!-- table: formats -->` and `<!-- end of table -->`, and
+`gb10docs site prepare` writes the table there. The API is read from `standins/fields.json`, formats and operations
+from `data/engines.toml`, speeds from `data/published.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.roofline.published import Measurement, published
+from gb10docs.roofline.shown import number
+from gb10docs.roofline.tables import read
+from gb10docs.site.tables import table
+from gb10docs.standins import rules
+
+FOLDER = "engines"
+SEEN = "seen on"
+_PLACE = re.compile(r"(<!-- table: ([\w -]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_ASKED = (
+    "top_k",
+    "min_p",
+    "chat_template_kwargs",
+    "reasoning_effort",
+    "response_format",
+    "ignore_eos",
+    "max_completion_tokens",
+)
+"""Fields whose fate differs between engines."""
+_BY = {"vendor": "NVIDIA", "project": "the engine's project", "user": "an owner"}
+
+
+class NoSuchTable(GB10DocsError):
+    """A page holds the place of a table that nobody can write."""
+
+
+def pages(root: Path) -> dict[str, str]:
+    """Every page of the engines whose tables have changed or not, by path below `docs/`."""
+    found = sorted((root / "docs" / FOLDER).glob("*.md"))
+    return {f"{FOLDER}/{path.name}": filled(path.read_text(encoding="utf-8"), str(path)) for path in found}
+
+
+def filled(text: str, at: str = "") -> str:
+    """A page with all of its tables written anew; `at` is its path, for messages."""
+
+    def write(place: re.Match[str]) -> str:
+        name, _, about = place[2].partition(" ")
+        if name not in TABLES:
+            raise NoSuchTable(f"{at}: no table '{name}': {did_you_mean(name, TABLES)}")
+        return f"{place[1]}\n{TABLES[name](about)}\n{place[3]}"
+
+    return _PLACE.sub(write, text)
+
+
+def engines() -> dict[str, dict[str, Any]]:
+    """What `data/engines.toml` says of each engine."""
+    found: dict[str, dict[str, Any]] = read("engines")["engine"]
+    return found
+
+
+def _overview(_: str) -> str:
+    rows = [
+        (f"[{said['title']}]({name}.md)", said["what"], said["chosen_for"])
+        for name, said in engines().items()
+    ]
+    return table(("Engine", "What it is", "Chosen for"), rows)
+
+
+def _compared(name: str) -> str:
+    titles = [said["title"] for said in engines().values()]
+    rows = [
+        [row["title"], *(_cell(said[name][row["key"]]) for said in engines().values())]
+        for row in read("engines")["row"]
+        if row["table"] == name
+    ]
+    return table(("", *titles), rows)
+
+
+def _cell(cell: Mapping[str, str]) -> str:
+    return f"{cell['text']} ([source]({cell['source']}))" if cell["source"] else cell["text"]
+
+
+def _api(_: str) -> str:
+    columns = [_behaviour(_known(name)) for name in engines()]
+    rows = [[asked, *(_marked(column[asked]) for column in columns)] for asked in columns[0]]
+    return table(("", *(said["title"] for said in engines().values())), rows)
+
+
+def _marked(answer: tuple[str, Mapping[str, Any]]) -> str:
+    text, row = answer
+    return f"{text} ✓" if row["status"].startswith(SEEN) else text
+
+
+def _contract(name: str) -> str:
+    rows = [
+        (asked, text, row["status"], row["where"]) for asked, (text, row) in _behaviour(_known(name)).items()
+    ]
+    return table(("Asked", "Answer", "How we know", "Where"), rows)
+
+
+def _known(name: str) -> dict[str, Any]:
+    """The rows of an engine, each with a link; what is taken over from another engine says so, seen there or not."""
+    described = rules.tables()["engines"][name]
+    own = {
+        key: {**row, "where": _link(described["sources"][row["source"]])}
+        for key, row in described["rules"].items()
+    }
+    if "like" not in described:
+        return own
+    other = rules.tables()["engines"][described["like"]]["name"]
+    like = {
+        key: {**row, "status": f"as {other}, unverified"} for key, row in _known(described["like"]).items()
+    }
+    return {**like, **own}
+
+
+def _link(source: Mapping[str, str]) -> str:
+    if "url" in source:
+        return f"[documentation]({source['url']})"
+    at = source.get("release") or source["commit"]
+    name = source["path"].rstrip("/").rpartition("/")[2]
+    address = f"https://github.com/{source['repository']}/blob/{at or 'main'}/{source['path']}"
+    return f"[{name}]({address}), {at[:9] if at else 'commit not noted'}"
+
+
+def _behaviour(known: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """What an engine does with what a page may ask, each with the row that says so."""
+    unknown, wrong = known["unknown_fields"], known["unknown_model"]
+    fate = {"reject": "refused", "ignore": "ignored"}[unknown["value"]]
+    checked = wrong["status"] != "stricter than source"
+    return {
+        "Says that it is ready": (f"`GET {known['health']['value']}`", known["health"]),
+        **{
+            f"`{name}`": ("taken" if name in known["chat_fields"]["value"] else fate, known["chat_fields"])
+            for name in _ASKED
+        },
+        "A field that it does not know": (fate, unknown),
+        "A model that it does not serve": (str(wrong["value"]) if checked else "not looked at", wrong),
+        "Thinking is switched off by": _quiet(known),
+        "Thoughts arrive in": (f"`{known['thinking_in']['value']}`", known["thinking_in"]),
+        "What a request leaves out": (_defaults(known), known["defaults"]),
+        "An answer beyond the context": (
+            {"reject": "refused", "cut": "cut"}[known["answer_beyond_context"]["value"]],
+            known["answer_beyond_context"],
+        ),
+        "An error's text is in": (
+            {"flat": "`message`", "nested": "`error.message`"}[known["error"]["value"]],
+            known["error"],
+        ),
+    }
+
+
+def _quiet(known: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    fields, effort = known["chat_fields"], known["effort_none_stops_thinking"]
+    switches = ["`enable_thinking`"] if "chat_template_kwargs" in fields["value"] else []
+    if not effort["value"]:
+        return ", ".join(switches), fields
+    return ", ".join([*switches, "`reasoning_effort` none"]), effort
+
+
+def _defaults(known: Mapping[str, Any]) -> str:
+    values = known["defaults"]["value"]
+    shown = [f"{name} {values[name] or 'off'}" for name in ("temperature", "top_p", "top_k", "min_p")]
+    first = "the model's `generation_config.json`, then " if known["model_defaults"]["value"] else ""
+    return first + ", ".join(shown)
+
+
+def _speeds(engine: str) -> str:
+    """Published speeds, of one engine where its title is given."""
+    found = [one for one in published() if one.engine.startswith(engine)]
+    head = ("Engine", "Model, format", "Batch", "Context", "tok/s", "Ceiling", "Share", "Measured by")
+    return table(head, [_speed(one) for one in sorted(found, key=lambda one: (one.engine, one.model))])
+
+
+def _speed(one: Measurement) -> tuple[str, ...]:
+    low = f"{one.low:g} to " if one.low else ""
+    two = " ×2" if one.machine == "gb10-x2" else ""
+    return (
+        one.engine,
+        f"{one.model}, {one.bound.format.title}{two}",
+        str(one.batch),
+        number(one.context) if one.context else "short",
+        f"{low}{one.tok_s:g}",
+        number(one.bound.ceiling_tok_s, 1),
+        f"{number(100 * one.share)} %",
+        f"[{_BY[one.by]}, {one.date}]({one.source})" + (f"; {one.note}" if one.note else ""),
+    )
+
+
+TABLES: dict[str, Callable[[str], str]] = {
+    "overview": _overview,
+    "formats": lambda _: _compared("formats"),
+    "operations": lambda _: _compared("operations"),
+    "api": _api,
+    "contract": _contract,
+    "speeds": _speeds,
+}
