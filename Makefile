@@ -5,9 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(wildcard requirements/*.txt)
 
+# Of vLLM's requirements those that text does not need; their builds for CUDA break its import on a CPU.
+NEEDLESS := torchaudio torchcodec torchvision
+
+ENGINE_TESTS := tests/engines tests/oracles tests/docker
+
 SITE_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PATH="$(CURDIR)/gb10docs/site/jupyter" NO_MKDOCS_2_WARNING=1
 
-.PHONY: run test test-site site serve offline publish bench lock clean
+.PHONY: run test test-site test-engines oracles engines site serve offline publish bench lock clean
 
 run: $(VENV)/.run
 	$(BIN)/gb10docs run lesson-03
@@ -16,11 +21,30 @@ test: $(VENV)/.test
 	$(BIN)/ruff check gb10docs tests snippets
 	$(BIN)/ruff format --check gb10docs tests snippets
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --ignore=tests/site
+	$(BIN)/python -m pytest --ignore=tests/site $(patsubst %,--ignore=%,$(ENGINE_TESTS))
 
 # The site in a real browser; needs Debian's chromium.
 test-site: $(VENV)/.test
 	$(BIN)/python -m pytest tests/site
+
+# Against real engines: vLLM without a GPU, Model Optimizer, Docker. About 15 minutes.
+test-engines: $(VENV)/.test engines oracles
+	$(BIN)/python -m pytest $(wildcard $(filter-out tests/oracles,$(ENGINE_TESTS)))
+
+# Our formats, bit for bit against Model Optimizer, torchao, compressed-tensors and vLLM.
+oracles: engines
+	.venv-modelopt/bin/python -m pytest tests/oracles --ignore=tests/oracles/test_vllm.py
+	.venv-vllm/bin/python -m pytest tests/oracles/test_vllm.py tests/oracles/test_compressed_tensors.py
+
+# Model Optimizer and vLLM, each in an environment of its own, since their pins clash. torch is the CPU build
+# (2.13.0+cpu), which is not on PyPI: where pip does not find it, name PyTorch's own index for CPU builds in
+# PIP_EXTRA_INDEX_URL. It differs by where it comes from, so these files hold versions and no hashes.
+engines: .venv-modelopt/.engines .venv-vllm/.engines
+
+.venv-%/.engines: requirements/engines-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --no-deps -r $<
+	touch $@
 
 site: $(VENV)/.test
 	$(SITE_ENV) gb10docs site prepare
@@ -44,14 +68,18 @@ publish: $(VENV)/.test
 	$(SITE_ENV) mike deploy --config-file mkdocs.versioned.yml --update-aliases $(VERSION) latest
 	$(SITE_ENV) mike set-default --config-file mkdocs.versioned.yml latest
 
-bench: $(VENV)/.test
+bench: $(VENV)/.test .venv-modelopt/.engines
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/site_cost.py
+	.venv-modelopt/bin/python tests/bench/formats.py
 
 # Versions and hashes, no addresses. Needs uv.
 lock:
 	for part in run test; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --quiet requirements/$$part.in -o requirements/$$part.txt || exit 1; done
+	for part in engines-modelopt engines-vllm; do uv pip compile --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links $(patsubst %,--no-emit-package %,$(NEEDLESS)) --quiet \
+	  requirements/$$part.in -o requirements/$$part.txt || exit 1; done
 
 $(VENV)/.venv:
 	$(PYTHON) -c 'import sys; sys.exit("gb10docs needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -68,4 +96,4 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-modelopt .venv-vllm

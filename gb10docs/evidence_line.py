@@ -144,6 +144,8 @@ def _environment(run: Run, repo_url: str) -> Iterator[tuple[str, str]]:
         yield "Engine", _text(_engine(engine))
     for model in run.models:
         yield "Model", _text(f"{model.name} {model.revision}")
+    for name, version in run.packages.items():
+        yield "Package", _text(f"{name} {version}")
     yield "Commit", _commit(run, repo_url)
     yield "Recorded by", _text(run.recorded_by)
 

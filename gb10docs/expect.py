@@ -46,8 +46,8 @@ def _checks(checks: Checks, stdout: str, body: str) -> Iterator[Check]:
             held=held,
             message="" if held else f"standard output {_shown(stdout)}",
         )
-    if checks.json_schema is not None:
-        message = _json(checks.json_schema, stdout)
+    if checks.json is not None:
+        message = _json(checks.json, stdout)
         yield Check(name="json", held=not message, message=message)
     if checks.chat:
         message = _chat(stdout, body)

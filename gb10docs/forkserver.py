@@ -1,8 +1,10 @@
 """A warm Python that forks once for each script; standard library only, since it runs under any site.
 
 Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request
-is one message: JSON with the script's path, working directory, umask and environment, and two descriptors for
-standard output and error. The answer is its exit status, in a line.
+is a dictionary: the script's path, its working directory and umask, the paths that lead to its standard output
+and error, and the environment where that has changed. The answer is its exit status, in a line.
+
+What is imported here is in the memory of every child, which pays for each page of it that it touches: so little is.
 """
 
 from __future__ import annotations
@@ -10,71 +12,47 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import importlib
-import json
+import marshal
 import os
-import signal
-import socket
 import sys
-import threading
-import traceback
-import types
-import warnings
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: int) -> None:
     """Answer requests until the other side closes."""
-    environment: dict[str, str] = {}
+    requests = open(channel, "rb", closefd=False)  # noqa: SIM115  closed by the end of this process
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, 2**14, 2)
-        while message and not message.endswith(b"\n"):
-            message += channel.recv(2**16)
-        if not message:
+        try:
+            request = marshal.load(requests)  # noqa: S302  the runner has written it
+        except EOFError:
             return
-        request = json.loads(message)
-        if request["environment"] != environment:
-            environment = request["environment"]
-            _set_environment(environment)
-        program = _compiled(request["script"])
+        if request["environment"] is not None:
+            _set_environment(request["environment"])
         child = os.fork()
         if child == 0:
-            channel.close()
-            _become(request, program, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
+            os.close(channel)
+            _become(request)
         _, status = os.waitpid(child, 0)
-        channel.send(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os.write(channel, b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def _compiled(script: str) -> types.CodeType | None:
-    """The script's code; None where compiling it has something to say, which the child is to say."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return _compile(script)
-    except Exception:  # noqa: BLE001  whatever it is, the child meets it too
-        return None
-
-
-def _compile(script: str) -> types.CodeType:
-    with open(script, "rb") as file:  # noqa: PTH123  pathlib is not imported for scripts that do without
-        return compile(file.read(), script, "exec", dont_inherit=True)
-
-
-def _become(request: dict[str, Any], program: types.CodeType | None, descriptors: list[int]) -> None:
+def _become(request: dict[str, Any]) -> None:
     """Turn this child into a fresh interpreter that runs one script; does not return."""
     code = 1
     try:
         os.setpgid(0, 0)
-        for target, descriptor in enumerate(descriptors, start=1):
+        for target, path in ((1, request["stdout"]), (2, request["stderr"])):
+            descriptor = os.open(path, os.O_WRONLY)
             os.dup2(descriptor, target)
             os.close(descriptor)
         os.umask(request["umask"])
         os.chdir(request["cwd"])
-        code = _run(request["script"], program)
-    except BaseException:  # noqa: BLE001  nothing may return into the parent's code
-        traceback.print_exc()
+        code = _run(request["script"])
+    except BaseException as error:  # noqa: BLE001  nothing may return into the parent's code
+        sys.__excepthook__(type(error), error, error.__traceback__)
     finally:
         os._exit(code)
 
@@ -87,17 +65,17 @@ def _set_environment(wanted: dict[str, str]) -> None:
             os.environ[name] = value
 
 
-def _run(script: str, program: types.CodeType | None) -> int:
+def _run(script: str) -> int:
     sys.argv = [script]
     sys.orig_argv = [sys.executable, script]
     if not sys.flags.safe_path:
         sys.path.insert(0, script.rpartition("/")[0])
-    code = _execute(script, program)
+    code = _execute(script)
     return _finish() or code
 
 
-def _execute(script: str, program: types.CodeType | None) -> int:
-    error = _error_of(script, program)
+def _execute(script: str) -> int:
+    error = _error_of(script)
     if error is None:
         return 0
     if isinstance(error, SystemExit):
@@ -106,14 +84,16 @@ def _execute(script: str, program: types.CodeType | None) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _error_of(script: str, program: types.CodeType | None) -> BaseException | None:
+def _error_of(script: str) -> BaseException | None:
     """Run the script as the main module; what it raised, if anything."""
-    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    main = sys.modules["__main__"] = type(sys)("__main__")
     main.__dict__.update(
         __file__=script, __cached__=None, __annotations__={}, __builtins__=sys.modules["builtins"]
     )
     try:
-        exec(program or _compile(script), main.__dict__)  # noqa: S102  it is what we are for
+        with open(script, "rb") as file:  # noqa: PTH123  pathlib is not imported for scripts that do without
+            program = compile(file.read(), script, "exec", dont_inherit=True)
+        exec(program, main.__dict__)  # noqa: S102  it is what we are for
     except BaseException as error:  # noqa: BLE001  the caller looks at it
         return _of_script(error, script)
     return None
@@ -156,11 +136,13 @@ def _print(text: object) -> None:
 
 def _finish() -> int:
     """Do what an interpreter does at its end, short of clearing modules: 0, or 120 if output was lost."""
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading = sys.modules.get("threading")
+    if threading:
+        threading._shutdown()
     atexit._run_exitfuncs()
     lost = _flush(sys.stdout)
     main = vars(sys.modules.pop("__main__"))
-    if threading.active_count() == 1:
+    if not threading or threading.active_count() == 1:
         main.update(dict.fromkeys(main.keys() - {"__builtins__"}))
     gc.collect()
     return lost or max(_flush(sys.stdout), _flush(sys.stderr))
@@ -179,15 +161,15 @@ def _flush(stream: Any) -> int:
 
 def _prepare(names: list[str]) -> None:
     """Import what scripts will want, and keep the garbage collector from touching it in every child."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     del sys.path[0]
     for name in names:
         with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+            __import__(name)
+    compile("", "", "exec")  # sets up the compiler, which every child would do for itself
     gc.collect()
     gc.freeze()
 
 
 if __name__ == "__main__":
     _prepare(sys.argv[2:])
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(int(sys.argv[1]))

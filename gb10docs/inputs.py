@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import fields
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from gb10docs.errors import GB10DocsError
-from gb10docs.snippets import BadSnippet, read_snippet
+from gb10docs.header import Checks
+from gb10docs.snippets import LANGUAGES, BadSnippet, read_snippet
 
 if TYPE_CHECKING:
     from gb10docs.pages import Step
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
 CONTRACT = "gb10docs/standins/fields.json"
 """What the stand-in engine knows of the engines that it stands in for."""
+_CONTRACTED = frozenset({"llama.cpp", "llama.cpp in a container"})
+"""Stand-ins that answer by that contract; what is itself vLLM does not."""
+_MENTIONED = re.compile(r"\bsnippets/[\w./-]*\w")
+"""Other files of the course that a snippet reads or runs."""
 IMAGES, MODELS = "compose/images.lock.toml", "compose/models.lock.toml"
 
 
@@ -44,7 +51,8 @@ def _own_inputs(planned: PlannedStep, root: Path) -> Iterator[str]:
         yield from (path.relative_to(root).as_posix() for path in planned.service.files)
         yield f"{IMAGES}#{planned.service.image}"
     yield from (f"{MODELS}#{name}" for name in models_of(step))
-    if any(stand_in.kind == "engine" for stand_in in planned.stand_ins):
+    yield from (name for name in _MENTIONED.findall(step.snippet.body) if (root / name).is_file())
+    if any(one.kind == "engine" and one.name in _CONTRACTED for one in planned.stand_ins):
         yield CONTRACT
 
 
@@ -61,7 +69,7 @@ def input_hash(name: str, root: Path) -> str | None:
         return None
     if name == CONTRACT:
         return _hash_of_files(Path(__file__).parents[1] / path)
-    if path.startswith("snippets/"):
+    if path.startswith("snippets/") and PurePosixPath(path).suffix in LANGUAGES:
         return _hash_of_snippet(root / path, path.removeprefix("snippets/"), part)
     if path in {IMAGES, MODELS}:
         row = lock_rows(root / path).get(part)
@@ -76,7 +84,17 @@ def _hash_of_snippet(path: Path, name: str, part: str) -> str | None:
         return None
     if not part:
         return snippet.sha256
-    return _sha256(snippet.header.expect.model_dump_json(by_alias=True, exclude_defaults=True).encode())
+    declared = json.dumps(
+        _declared(snippet.header.expect), separators=(",", ":"), ensure_ascii=False, default=str
+    )
+    return _sha256(declared.encode())
+
+
+def _declared(checks: Checks) -> dict[str, Any]:
+    """The keys of a table of checks that say something."""
+    values = {one.name: getattr(checks, one.name) for one in fields(checks)}
+    said = {name: value for name, value in values.items() if value not in ((), None, False)}
+    return {name: _declared(value) if name == "real" else value for name, value in said.items()}
 
 
 def _hash_of_files(path: Path) -> str | None:

@@ -28,7 +28,9 @@ class Rule:
 
     need: Need
     language: Language
-    pattern: re.Pattern[str]
+    words: tuple[str, ...]
+    """One of these occurs in whatever the pattern finds: most snippets have none, and need no more looking at."""
+    pattern: str
     what: str
     """What the text does, for the message."""
 
@@ -45,57 +47,78 @@ _START_UP = (
     r"\.(?:bashrc|bash_profile|bash_login|bash_logout|profile|zshrc|zprofile|zshenv)\b"
     r"|/etc/(?:profile|bash\.bashrc|environment)\b"
 )
+_START_UP_WORDS = ("rc", "profile", "login", "logout", "zshenv", "environment")
 
 PRIVILEGED, DESTRUCTIVE = Need("privileged"), Need("destructive")
 
 
-def _bash(need: Need, pattern: str, what: str) -> Rule:
-    return Rule(need, "bash", re.compile(_COMMAND + pattern), what)
+def _bash(need: Need, words: tuple[str, ...], pattern: str, what: str) -> Rule:
+    return Rule(need, "bash", words, _COMMAND + pattern, what)
 
 
-def _python(need: Need, pattern: str, what: str) -> Rule:
-    return Rule(need, "python", re.compile(pattern), what)
+def _python(need: Need, words: tuple[str, ...], pattern: str, what: str) -> Rule:
+    return Rule(need, "python", words, pattern, what)
 
 
 RULES = (
-    _bash(PRIVILEGED, r"(?:sudo|doas|pkexec|su)(?=\s|$)", "runs a command as root"),
+    _bash(
+        PRIVILEGED,
+        ("sudo", "doas", "pkexec", "su"),
+        r"(?:sudo|doas|pkexec|su)(?=\s|$)",
+        "runs a command as root",
+    ),
     _bash(
         DESTRUCTIVE,
+        ("docker", "podman"),
         _DOCKER + r"(?:rmi|(?:image|volume)\s+(?:rm|remove|prune)|(?:system|builder)\s+prune)\b",
         "removes images or volumes",
     ),
     _bash(
         DESTRUCTIVE,
+        ("docker",),
         r"docker(?:-|\s+)compose\b[^;&|]*\sdown\b[^;&|]*\s(?:-v|--volumes|--rmi)\b",
         "removes images or volumes",
     ),
-    _bash(DESTRUCTIVE, rf"rm\s[^;&|]*?(?<=\s){_HOME}", "deletes in the home folder"),
+    _bash(DESTRUCTIVE, ("rm",), rf"rm\s[^;&|]*?(?<=\s){_HOME}", "deletes in the home folder"),
     _bash(
         DESTRUCTIVE,
+        ("rm",),
         r"rm(?=(?:\s+[^\s;&|]+)*?\s+-(?:\w*[rR]|-recursive))[^;&|]*\s[\"']?/(?!tmp/\w)",
         "deletes beyond this repository",
     ),
     _bash(
         DESTRUCTIVE,
+        ("find",),
         rf"find\s+(?:{_HOME}|[\"']?/)[^;&|]*\s(?:-delete|-exec\s+rm)\b",
         "deletes beyond this repository",
     ),
     _bash(
         DESTRUCTIVE,
+        _START_UP_WORDS,
         rf"(?:tee|sed\s[^;&|]*-\w*i|cp|mv|rm|ln|install)\b[^;&|]*(?:{_START_UP})",
         "edits a shell start-up file",
     ),
     Rule(
-        DESTRUCTIVE, "bash", re.compile(rf">\s*[\"']?[^\s;&|]*(?:{_START_UP})"), "edits a shell start-up file"
+        DESTRUCTIVE,
+        "bash",
+        _START_UP_WORDS,
+        rf">\s*[\"']?[^\s;&|]*(?:{_START_UP})",
+        "edits a shell start-up file",
     ),
-    _python(PRIVILEGED, r"[\"'](?:sudo|doas|pkexec)(?:[\"']|\s)", "runs a command as root"),
-    _python(DESTRUCTIVE, r"\brmtree\s*\(|[\"']rm[\"'],|[\"']rm\s+-", "deletes folders"),
+    _python(
+        PRIVILEGED,
+        ("sudo", "doas", "pkexec"),
+        r"[\"'](?:sudo|doas|pkexec)(?:[\"']|\s)",
+        "runs a command as root",
+    ),
+    _python(DESTRUCTIVE, ("rm",), r"\brmtree\s*\(|[\"']rm[\"'],|[\"']rm\s+-", "deletes folders"),
     _python(
         DESTRUCTIVE,
+        ("docker",),
         r"[\"']docker[\"'], *[\"'](?:rmi|(?:image|volume|system)[\"'], *[\"'](?:rm|remove|prune))[\"']",
         "removes images or volumes",
     ),
-    _python(DESTRUCTIVE, _START_UP, "edits a shell start-up file"),
+    _python(DESTRUCTIVE, _START_UP_WORDS, _START_UP, "edits a shell start-up file"),
 )
 
 _REQUEST = re.compile(
@@ -116,6 +139,7 @@ def lint(pages: Iterable[Page], root: Path) -> None:
         here = {servers[step.id].name for step in page.steps if step.id in servers}
         _refuse_crossed_servers(page, servers)
         for step in page.steps:
+            _refuse_misplaced(step.snippet)
             _refuse_undeclared(step.snippet)
             _refuse_stray_requests(step.snippet, servers.values(), here)
 
@@ -135,14 +159,25 @@ def _server(step: Step, root: Path) -> _Server | None:
     return _Server(header.server, urlsplit(header.ready).port or 80) if header.ready else None
 
 
+def _refuse_misplaced(snippet: Snippet) -> None:
+    """Packages are those of an interpreter, and only a Python step has one of its own."""
+    if snippet.language == "bash" and snippet.header.packages:
+        name = snippet.header.packages[0]
+        raise BadStep(f"{snippet.path}:1: the need 'package:{name}' is for Python steps: take it out")
+
+
 def _refuse_undeclared(snippet: Snippet) -> None:
     """Commands that a person must grant, in a snippet that does not say so."""
     rules = [
-        rule for rule in RULES if rule.language == snippet.language and rule.need not in snippet.header.needs
+        rule
+        for rule in RULES
+        if rule.language == snippet.language
+        and rule.need not in snippet.header.needs
+        and any(word in snippet.body for word in rule.words)
     ]
-    for number, line in _lines(snippet):
+    for number, line in _lines(snippet) if rules else ():
         for rule in rules:
-            if rule.pattern.search(line):
+            if re.search(rule.pattern, line):
                 raise BadStep(
                     f"{snippet.path}:{number}: {rule.what}, which a person must grant: "
                     f"add '{rule.need}' to 'needs', or do without"

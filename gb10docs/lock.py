@@ -17,6 +17,8 @@ from pathlib import Path
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
 
+UNCLEARED = "no Docker engine answers, so containers of a run may be left"
+
 
 class Busy(GB10DocsError):
     """Another run holds the machine."""
@@ -37,6 +39,8 @@ class Holder:
     started: str
     compose: list[str] = field(default_factory=list)
     """Compose files whose services it started."""
+    labelled: list[str] = field(default_factory=list)
+    """Runs whose label containers, networks and volumes may carry: its own, and any that could not be cleared."""
 
 
 class Lock:
@@ -58,6 +62,24 @@ class Lock:
         if str(file) not in self.holder.compose:
             self.holder.compose.append(str(file))
             self.write()
+
+    def note_labelled(self) -> None:
+        """Record that containers are about to carry its label."""
+        if self.holder.run not in self.holder.labelled:
+            self.holder.labelled.append(self.holder.run)
+            self.write()
+
+    def remove_labelled(self) -> bool:
+        """Remove what carries its label; False where no engine does it, and it stays recorded."""
+        return _remove_labelled(self.holder)
+
+    def release(self) -> None:
+        """Leave nothing in the file but what is still to be cleared away."""
+        self.holder.compose.clear()
+        if self.holder.labelled:
+            self.write()
+        else:
+            os.ftruncate(self._descriptor, 0)
 
 
 def lock_path() -> Path:
@@ -81,17 +103,22 @@ def hold(holder: Holder) -> Iterator[Lock]:
         dead = _read(descriptor)
         if dead:
             clear(dead)
-        yield Lock(descriptor, holder)
-        os.ftruncate(descriptor, 0)
+            holder.labelled += dead.labelled
+        lock = Lock(descriptor, holder)
+        yield lock
+        lock.release()
 
 
 def clean() -> list[str]:
     """Clear away what a killed run left; returns what was done, in words."""
     with _taken() as descriptor:
         dead = _read(descriptor)
-        done = clear(dead) if dead else []
-        os.ftruncate(descriptor, 0)
-        return done
+        if not dead:
+            os.ftruncate(descriptor, 0)
+            return []
+        done = clear(dead)
+        Lock(descriptor, dead).release()
+        return done + [f"{UNCLEARED}: start it, and clean again" for _ in dead.labelled[:1]]
 
 
 @contextlib.contextmanager
@@ -121,11 +148,21 @@ def clear(dead: Holder) -> list[str]:
     for file in filter(_is_ours, map(Path, dead.compose)):
         containers.down(file)
         done.append(f"stopped the containers of {file}")
+    if dead.labelled and _remove_labelled(dead):
+        done.append("removed the containers, networks and volumes of stand-ins")
     scratch = scratch_path(dead.run)
     if _is_ours(scratch):
         shutil.rmtree(scratch, ignore_errors=True)
         done.append(f"removed {scratch}")
     return done
+
+
+def _remove_labelled(holder: Holder) -> bool:
+    """Whether nothing is left to clear; only what carries a run's label is ever touched."""
+    from gb10docs import containers
+
+    holder.labelled = [run for run in holder.labelled if not containers.remove_run(run)]
+    return not holder.labelled
 
 
 def _is_ours(path: Path) -> bool:

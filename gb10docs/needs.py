@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gb10docs.errors import GB10DocsError, did_you_mean
 
 PLAIN = frozenset({"docker", "gpu", "privileged", "destructive"})
-WITH_VALUE = frozenset({"memory", "disk", "network", "command", "secret", "server", "model", "result"})
+WITH_VALUE = frozenset({"memory", "disk", "network", "command", "secret", "server", "model", "result", "package"})
 MADE = frozenset({"model", "command", "result"})
 GRANTED = ("privileged", "destructive")
 
@@ -21,6 +21,7 @@ _VALUES = {
     "server": r"[\w-]+",
     "model": r"[\w.-]+(?:/[\w.-]+)?",
     "result": r"[\w./-]+",
+    "package": r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?",
 }
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -92,4 +93,5 @@ _EXAMPLES = {
     "server": "server:trtllm",
     "model": "model:nvidia/Qwen3-8B-NVFP4",
     "result": "result:bench-vllm",
+    "package": "package:nvidia-modelopt",
 }

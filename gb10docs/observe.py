@@ -13,7 +13,7 @@ class Observer(Protocol):
     """Told of a run as it happens; everything that it is told is already redacted.
 
     The calls come in this order, from one thread, for each page of a run: `planned`; for each step either
-    `step_started`, any number of `step_progress` and `step_finished`, or (it was replaced or skipped)
+    `step_started`, any number of `step_progress` and `step_finished`, or (it was skipped, or replaced at once)
     `step_finished` alone; `finished`, also after an interrupt.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -98,22 +99,22 @@ def _include(fence: Fence, path: Path) -> str:
 
 def _steps(found: list[tuple[Fence, str]], path: Path, relative: str, snippets: Path) -> Iterator[Step]:
     ids = _ids([name for _, name in found], path.stem)
+    inside = os.path.realpath(snippets)
     for (fence, name), step_id in zip(found, ids, strict=True):
         line = fence.line + 1 + next(n for n, line in enumerate(fence.body) if line.strip())
-        snippet = read_snippet(_file(snippets, name, f"{path}:{line}"), name)
+        snippet = read_snippet(_file(snippets, inside, name, f"{path}:{line}"), name)
         _refuse_misfit(snippet, fence, f"{path}:{line}")
         yield Step(step_id, snippet, relative, line, bool(fence.tabs))
 
 
-def _file(snippets: Path, name: str, at: str) -> Path:
-    """The file that an include names; BadPage where it is missing or lies elsewhere, also by a link."""
-    inside = snippets.resolve()
+def _file(snippets: Path, inside: str, name: str, at: str) -> Path:
+    """The file that an include names; BadPage where it is missing or not `inside`, the real folder, also by a link."""
     try:
-        file = (inside / name).resolve()
-        exists = file.is_file()
-    except (OSError, ValueError, RuntimeError):
-        file, exists = inside, False
-    if not file.is_relative_to(inside) or ".." in PurePosixPath(name).parts:
+        file = os.path.realpath(snippets / name)
+        exists = Path(file).is_file()
+    except (OSError, ValueError):
+        file, exists = f"{inside}/", False
+    if not file.startswith(f"{inside}/") or ".." in name.split("/"):
         raise BadPage(f"{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
     if not exists:
         known = (p.relative_to(snippets).as_posix() for p in snippets.rglob("*") if p.suffix in LANGUAGES)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from gb10docs import machine
-from gb10docs.compose import Service, read_service
+from gb10docs.compose import Service, read_service, with_override
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.lint import lint
 from gb10docs.needs import Need, gigabytes
@@ -46,6 +46,11 @@ class PlannedStep:
     service: Service | None = None
     """Of a step that serves."""
 
+    @property
+    def stood_in(self) -> bool:
+        """Whether something answers in place of an engine that it starts, uses or stops."""
+        return any(one.kind == "engine" for one in self.stand_ins)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -61,16 +66,20 @@ class Plan:
         return any(planned.action is Action.RUN for planned in self.steps)
 
 
-def makers(pages: Iterable[Page]) -> dict[str, dict[Need, str]]:
-    """For each step, which earlier step meets which of its needs.
+Uses = dict[Need, tuple[str, ...]]
+"""Which earlier steps can meet which needs of a step, in page order; several only where each makes one model."""
+
+
+def makers(pages: Iterable[Page]) -> dict[str, Uses]:
+    """For each step, which earlier steps meet which of its needs.
 
     Commands and servers last to the end of their page; models and results, for pages that come `after` it.
 
     Raises:
         BadPlan: A step needs or stops a server that is not up there, or a model or result that no step makes.
     """
-    lasting: dict[str, dict[Need, str]] = {}
-    found: dict[str, dict[Need, str]] = {}
+    lasting: dict[str, Uses] = {}
+    found: dict[str, Uses] = {}
     for page in pages:
         made = {need: maker for name in page.after for need, maker in lasting.get(name, {}).items()}
         for step in page.steps:
@@ -85,9 +94,10 @@ def makers(pages: Iterable[Page]) -> dict[str, dict[Need, str]]:
             for name in header.stops:
                 made.pop(Need("server", name), None)
             if header.server:
-                made[Need("server", header.server)] = step.id
-            made.update(dict.fromkeys(header.makes, step.id))
-        lasting[page.name] = {need: maker for need, maker in made.items() if need.kind in {"model", "result"}}
+                made[Need("server", header.server)] = (step.id,)
+            for need in header.makes:
+                made[need] = (*made.get(need, ()), step.id) if need.kind == "model" else (step.id,)
+        lasting[page.name] = {need: ids for need, ids in made.items() if need.kind in {"model", "result"}}
     return found
 
 
@@ -132,7 +142,7 @@ class _Selection:
 def _select(
     pages: Sequence[Page],
     target: Target,
-    uses: dict[str, dict[Need, str]],
+    uses: dict[str, Uses],
     only: Sequence[str],
     start: str | None,
 ) -> _Selection:
@@ -146,7 +156,7 @@ def _select(
         todo = list(chosen)
         while todo:
             step = by_id[todo.pop()]
-            for need, maker in uses[step.id].items():
+            for need, maker in ((need, maker) for need, ids in uses[step.id].items() for maker in ids):
                 if maker in chosen or maker not in by_id:
                     continue
                 there = by_id[maker].snippet.header.optional and isinstance(target.meet(need, step), Met)
@@ -164,23 +174,24 @@ def _decide(
     step: Step,
     root: Path,
     target: Target,
-    uses: dict[Need, str],
+    uses: Uses,
     decided: dict[str, PlannedStep],
     selection: _Selection,
 ) -> PlannedStep:
     header = step.snippet.header
     service = read_service(root, header.serves, _at(step)) if header.serves else None
-    after = tuple(dict.fromkeys(maker for maker in uses.values() if maker in decided))
-    if header.optional and step.id not in selection.asked_for:
-        reason = f"optional; run it with --only {step.name}"
-        return PlannedStep(step, Action.SKIP, reason, reason, after=after, service=service)
+    chosen = {need: maker for need, ids in uses.items() if (maker := _chosen(ids, decided))}
+    after = tuple(dict.fromkeys(maker.step.id for maker in chosen.values()))
+    unwanted = _unwanted(step, decided, selection)
+    if unwanted:
+        return PlannedStep(step, Action.SKIP, unwanted, unwanted, after=after, service=service)
     stand_ins: dict[StandIn, None] = {}
     for need in dict.fromkeys([*_needs(step), *uses]):
-        maker = decided.get(uses.get(need, ""))
+        maker = chosen.get(need)
         if maker and maker.action is not Action.SKIP:
             stand_ins.update(dict.fromkeys(maker.stand_ins))
             continue
-        met = _meet(need, step, target, uses.get(need, ""), maker)
+        met = _meet(need, step, target, uses.get(need, ("",))[-1], maker)
         if isinstance(met, Unmet):
             cause = maker.cause if maker else met.reason
             return PlannedStep(step, Action.SKIP, met.reason, cause, after=after, service=service)
@@ -189,6 +200,28 @@ def _decide(
     made = [target.model(need.value, step) for need in header.makes if need.kind == "model"]
     stand_ins.update((stand_in, None) for stand_in in made if stand_in)
     return _how(step, target, stand_ins, after, service)
+
+
+def _chosen(ids: Sequence[str], decided: dict[str, PlannedStep]) -> PlannedStep | None:
+    """Which of several steps meets a need: the one that runs, else the last; None where none is in this run."""
+    known = [decided[step_id] for step_id in ids if step_id in decided]
+    running = [planned for planned in known if planned.action is not Action.SKIP]
+    return next(iter([*running, *reversed(known)]), None)
+
+
+def _unwanted(step: Step, decided: dict[str, PlannedStep], selection: _Selection) -> str:
+    """Why a step that could run is left out, empty if it is not."""
+    header = step.snippet.header
+    if header.optional and step.id not in selection.asked_for:
+        return f"optional; run it with --only {step.name}"
+    models = {need for need in header.makes if need.kind == "model"}
+    if not models:
+        return ""
+    earlier = (
+        one for one in decided.values() if one.step.page == step.page and one.action is not Action.SKIP
+    )
+    same = next((one for one in earlier if models <= {*one.step.snippet.header.makes}), None)
+    return f"'{same.step.name}' makes {', '.join(map(str, models))} already" if same else ""
 
 
 def _meet(need: Need, step: Step, target: Target, maker_id: str, maker: PlannedStep | None) -> Met | Unmet:
@@ -215,14 +248,18 @@ def _how(
         engine = target.engine(service)
         if isinstance(engine, Unmet):
             return PlannedStep(step, Action.SKIP, engine.reason, engine.reason, after=after, service=service)
+        if engine and target.in_containers:
+            contained = with_override(service)
+            return PlannedStep(step, Action.RUN, "", "", (engine, *stand_ins), after, contained)
         if engine:
             port, name = service.port, engine.instead_of
-            reason = f"{engine.name} with a small model answers on port {port} in place of {name}"
+            small = " with a small model" if any(one.kind == "model" for one in stand_ins) else ""
+            reason = f"{engine.name}{small} answers on port {port} in place of {name}"
             return PlannedStep(step, Action.REPLACE, reason, "", (engine, *stand_ins), after, service)
     stopped = [
         one for one in stand_ins if one.kind == "engine" and one.instead_of in step.snippet.header.stops
     ]
-    if stopped:
+    if stopped and not target.in_containers:
         reason = f"the stand-in for {stopped[0].instead_of} is stopped instead"
         return PlannedStep(step, Action.REPLACE, reason, "", tuple(stand_ins), after)
     return PlannedStep(step, Action.RUN, "", "", tuple(stand_ins), after, service)
@@ -242,7 +279,7 @@ def _refuse_crowding(plan: Plan) -> None:
     up: dict[str, int] = {}
     for planned in plan.steps:
         header = planned.step.snippet.header
-        if planned.action is not Action.RUN:
+        if planned.action is not Action.RUN or planned.stood_in:
             continue
         for name in header.stops:
             up.pop(name, None)
@@ -276,7 +313,7 @@ def _at(step: Step) -> str:
     return f"{step.page}:{step.line} ({step.snippet.name})"
 
 
-def _near(need: Need, made: dict[Need, str]) -> str:
+def _near(need: Need, made: Iterable[Need]) -> str:
     """What to do about a need that nothing meets: the nearest that is met, if any is."""
     known = [str(other) for other in made if other.kind == need.kind]
     return did_you_mean(str(need), known) if known else "put the step that makes it above"
@@ -284,4 +321,15 @@ def _near(need: Need, made: dict[Need, str]) -> str:
 
 PYTHON = Need("command", "python")
 """What every Python step needs of an earlier step that makes it, such as one that activates a venv."""
-_COST = ("privileged", "destructive", "gpu", "command", "secret", "memory", "disk", "docker", "network")
+_COST = (
+    "privileged",
+    "destructive",
+    "gpu",
+    "command",
+    "package",
+    "secret",
+    "memory",
+    "disk",
+    "docker",
+    "network",
+)

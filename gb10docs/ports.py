@@ -29,13 +29,18 @@ def refuse_taken(port: int, wanted_by: str) -> None:
 
 def holder(port: int) -> str:
     """The process that listens on a port, for a message."""
+    pid = listener(port)
+    return f"process {pid} ({command_of(pid) or 'unknown'})" if pid else "another user's process"
+
+
+def listener(port: int) -> int | None:
+    """The number of the process that listens on a port; None where nothing does, or another user's process."""
     inodes = _listening_inodes(port)
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if str(link.readlink()) in inodes:
-                pid = int(link.parts[2])
-                return f"process {pid} ({command_of(pid) or 'unknown'})"
-    return "another user's process"
+                return int(link.parts[2])
+    return None
 
 
 def _listening_inodes(port: int) -> set[str]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from typing import Literal
 
 SCHEMA = "gb10docs.report/1"
-
-Moment = Annotated[
-    datetime, PlainSerializer(lambda at: at.astimezone(UTC).isoformat(timespec="milliseconds"), str)
-]
 
 
 class Outcome(StrEnum):
@@ -27,11 +23,8 @@ class Outcome(StrEnum):
     """A need is unmet; always with the reason and what would meet it."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class StandIn(_Record):
+@dataclass(frozen=True, slots=True)
+class StandIn:
     """Something supplied in place of what the page names."""
 
     kind: Literal["engine", "model", "hub"]
@@ -43,11 +36,9 @@ class StandIn(_Record):
     def __str__(self) -> str:
         return f"{self.name} for {self.instead_of}"
 
-    def __hash__(self) -> int:
-        return hash((self.kind, self.name, self.instead_of))
 
-
-class Check(_Record):
+@dataclass(frozen=True, slots=True)
+class Check:
     """One expectation and whether it held."""
 
     name: str
@@ -57,7 +48,8 @@ class Check(_Record):
     """What was found instead, where it did not hold."""
 
 
-class Container(_Record):
+@dataclass(frozen=True, slots=True)
+class Container:
     """What Docker says of a container that a step started."""
 
     service: str
@@ -68,7 +60,8 @@ class Container(_Record):
     oom_killed: bool = False
 
 
-class StepResult(_Record):
+@dataclass(slots=True, kw_only=True)
+class StepResult:
     """One step's outcome, with what it printed."""
 
     id: str
@@ -80,24 +73,25 @@ class StepResult(_Record):
     outcome: Outcome
     reason: str = ""
     """Why it failed, was replaced or skipped; empty when it passed."""
-    stand_ins: list[StandIn] = []
+    stand_ins: list[StandIn] = field(default_factory=list)
     exit_code: int | None = None
     """None where no command ran to its end."""
-    started: Moment | None = None
+    started: datetime | None = None
     duration_s: float = 0.0
     stdout: str = ""
     stderr: str = ""
     log: str = ""
     """Path of the whole output, where it was too long for the report."""
-    checks: list[Check] = []
-    containers: list[Container] = []
+    checks: list[Check] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
     sha256: str
     """Of the shown text of the snippet."""
     optional: bool = False
     """Its absence is no fault."""
 
 
-class Machine(_Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
     """The machine that ran it."""
 
     target: str = ""
@@ -112,7 +106,8 @@ class Machine(_Record):
     python: str
 
 
-class Summary(_Record):
+@dataclass(frozen=True, slots=True)
+class Summary:
     """How many steps had which outcome."""
 
     passed: int = 0
@@ -121,23 +116,24 @@ class Summary(_Record):
     skipped: int = 0
 
 
-class Report(_Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
     """One page's run."""
 
-    schema_: str = Field(SCHEMA, alias="schema")
+    schema: str = SCHEMA
     gb10docs: str
     """Version of the runner."""
     lesson: str
     page: str
     target: str
     machine: Machine
-    started: Moment
-    finished: Moment
+    started: datetime
+    finished: datetime
     steps: list[StepResult]
     summary: Summary
 
 
-def summarize(steps: list[StepResult]) -> Summary:
+def summarize(steps: Sequence[StepResult]) -> Summary:
     """Count the outcomes."""
     counts = {outcome: sum(step.outcome is outcome for step in steps) for outcome in Outcome}
     return Summary(**{outcome.value: count for outcome, count in counts.items()})

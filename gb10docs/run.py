@@ -7,14 +7,18 @@ whatever happens, nothing of the run is left when it ends.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import gb10docs
 from gb10docs import blame, containers, machine, ports, processes, servers
+from gb10docs.bench.dialects import dialect
+from gb10docs.compose import Service
+from gb10docs.engines.process import EngineProcess
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
 from gb10docs.observe import Observer
@@ -22,8 +26,8 @@ from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
 from gb10docs.results import Outcome, Report, StepResult, summarize
 from gb10docs.scripts import Scripts
-from gb10docs.servers import Server
-from gb10docs.sessions import Execution, Session
+from gb10docs.servers import NotReady, Server
+from gb10docs.sessions import Execution, Session, Surroundings
 from gb10docs.signals import Interrupted, Signals
 from gb10docs.streams import Capture, Pump
 from gb10docs.workplace import FetchProgress, Workplace, workplace
@@ -77,12 +81,11 @@ def _run_page(run: Run, plan: Plan, observer: Observer, signals: Signals, blocke
     finally:
         run.close()
     report = Report(
-        schema="gb10docs.report/1",
         gb10docs=gb10docs.__version__,
         lesson=plan.page.name,
         page=plan.page.relative,
         target=plan.target.name,
-        machine=machine.look().model_copy(update={"target": plan.target.name}),
+        machine=replace(machine.look(), target=plan.target.name),
         started=started,
         finished=datetime.now(UTC),
         steps=run.results,
@@ -130,6 +133,11 @@ class Run:
         self._first_failed = ""
         self._not_passed: set[str] = set()
         self._folders: set[Path] = set()
+        self._before_python = {
+            one.step.id
+            for one, following in itertools.pairwise(plan.steps)
+            if following.step.snippet.language == "python"
+        }
 
     def steps(self) -> None:
         """Every step of the plan, in page order."""
@@ -168,6 +176,7 @@ class Run:
                 last_first.callback(self._scripts.close)
             for file in self._place.lock.holder.compose:
                 last_first.callback(containers.down, Path(file))
+            last_first.callback(self._place.lock.remove_labelled)
             for session in self._sessions.values():
                 last_first.callback(session.close, interrupt=self.was_interrupted)
             for server, _ in self._servers.values():
@@ -214,18 +223,39 @@ class Run:
 
     def _replace(self, planned: PlannedStep) -> StepResult:
         """Supply the effect of a step whose command cannot run here."""
-        step, header = planned.step, planned.step.snippet.header
-        if planned.service:
-            assert self._place.supply
-            ports.refuse_taken(planned.service.port, _at(step))
-            model = next((need.value for need in header.needs if need.kind == "model"), "")
-            self._servers[header.server] = (self._place.supply.serve(planned.service, model), step.id)
-            servers.insist_on_sense(
-                self._servers[header.server][0], planned.service.served_name, self.pump, real=False
-            )
-        for name in header.stops:
+        about = self._serve(planned, planned.service) if planned.service else ""
+        for name in planned.step.snippet.header.stops:
             self._servers.pop(name)[0].stop()
-        return _result(planned, Outcome.REPLACED, planned.reason)
+        return _result(planned, Outcome.REPLACED, f"{planned.reason}: {about}" if about else planned.reason)
+
+    def _serve(self, planned: PlannedStep, service: Service) -> str:
+        """Let something else answer for a service; returns what there is to say of it."""
+        step, header = planned.step, planned.step.snippet.header
+        assert self._place.supply
+        ports.refuse_taken(service.port, _at(step))
+        model = next((need.value for need in header.needs if need.kind == "model"), "")
+        server = self._place.supply.serve(service, model, self._place.environment)
+        self._servers[header.server] = (server, step.id)
+        if isinstance(server, EngineProcess):
+            self._await(planned, server)
+        servers.insist_on_sense(server, service.served_name, self.pump, real=False)
+        return server.about() if isinstance(server, EngineProcess) else ""
+
+    def _await(self, planned: PlannedStep, server: EngineProcess) -> None:
+        """Until an engine has loaded its model."""
+        step, begun = planned.step, time.monotonic()
+        self._observer.step_started(step.id, planned.reason)
+        self.pump.on_tick = lambda: self._observer.step_progress(
+            step.id, time.monotonic() - begun, self._redactor.text(server.tail().rpartition("\n")[2])
+        )
+        try:
+            servers.insist_on_health(server, begun + step.snippet.header.timeout, self.pump)
+        except NotReady:
+            del self._servers[server.name]
+            server.stop()
+            raise
+        finally:
+            self.pump.on_tick = _nothing
 
     def _execute(self, planned: PlannedStep) -> StepResult:
         step, header = planned.step, planned.step.snippet.header
@@ -234,7 +264,9 @@ class Run:
         )
         if port:
             ports.refuse_taken(port, _at(step))
-        if planned.service:
+        if planned.service and planned.stood_in:
+            self._place.lock.note_labelled()
+        elif planned.service:
             self._place.lock.note_compose(planned.service.file)
         copy = self._freeze(step)
         out, err = self._capture(step, "stdout"), self._capture(step, "stderr")
@@ -263,11 +295,11 @@ class Run:
     def _begin(self, step: Step, copy: Path, out: Capture, err: Capture) -> Execution:
         session = self._session(step.snippet.header.session)
         if step.snippet.language == "bash":
-            return session.begin(copy, out, err)
+            return session.begin(copy, out, err, tells=step.id in self._before_python)
         if self._scripts is None:
             declared = (name for planned in self._plan.steps for name in planned.step.snippet.dependencies)
             self._scripts = Scripts(self.pump, self._place.environment, declared)
-        return self._scripts.begin(copy, session.surroundings(), out, err)
+        return self._scripts.begin(copy, _with_packages(step, session.surroundings()), out, err)
 
     def _follow(self, planned: PlannedStep, execution: Execution, copy: Path) -> tuple[int | None, str]:
         """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed."""
@@ -337,7 +369,11 @@ class Run:
             server = servers.ComposeServer(planned.service)
             self._servers[planned.service.name] = (server, planned.step.id)
             servers.insist_on_sense(
-                server, planned.service.served_name, self.pump, real=not planned.stand_ins
+                server,
+                planned.service.served_name,
+                self.pump,
+                real=not planned.stand_ins,
+                quiet=dialect(planned.service.engine).thinking(False),
             )
             result.containers = server.describe()
         for name in header.stops:
@@ -395,6 +431,16 @@ def _result(planned: PlannedStep, outcome: Outcome, reason: str) -> StepResult:
         sha256=step.snippet.sha256,
         optional=step.snippet.header.optional,
     )
+
+
+def _with_packages(step: Step, around: Surroundings) -> Surroundings:
+    """What a Python step inherits, with an interpreter that has the packages it declares."""
+    packages = step.snippet.header.packages
+    if not packages:
+        return around
+    from gb10docs.engines import environments
+
+    return replace(around, python=environments.python_for(packages, around.python, around.environment))
 
 
 def _at(step: Step) -> str:

@@ -7,7 +7,7 @@ started anew, as is ours where the session sets a variable that only a starting 
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import os
 import re
 import socket
@@ -19,7 +19,7 @@ from pathlib import Path
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
 from gb10docs.sessions import Ending, Execution, Surroundings
-from gb10docs.streams import Capture, Pump
+from gb10docs.streams import Capture, Pump, path_of
 
 PRELOADED = frozenset({"openai", "httpx", "pydantic"})
 """Imported before the fork if a snippet declares it: slow to import, without threads or state of its own."""
@@ -83,6 +83,7 @@ class _Warm:
         self._python = python
         self._libraries = list(Path(python).parent.parent.glob("lib/python*/site-packages"))
         self._packages = self._changed()
+        self._told: Mapping[str, str] | None = None
         nowhere, output = os.pipe()
         self.process = subprocess.Popen(
             [python, str(_SERVER), str(theirs.fileno()), *preload],
@@ -100,6 +101,19 @@ class _Warm:
     def fits(self, python: str) -> bool:
         """Whether it would run a script as a new process of `python` does."""
         return python == self._python and self._packages == self._changed() and self.process.poll() is None
+
+    def ask(self, copy: Path, around: Surroundings, streams: list[str]) -> None:
+        """Let it run a script whose standard output and error go to these paths."""
+        told, self._told = self._told, around.environment
+        request = {
+            "script": str(copy),
+            "cwd": around.cwd,
+            "umask": around.umask,
+            "stdout": streams[0],
+            "stderr": streams[1],
+            "environment": None if told == self._told else dict(around.environment),
+        }
+        self.channel.sendall(marshal.dumps(request))
 
     def close(self) -> None:
         """End it."""
@@ -119,23 +133,18 @@ class _Forked(Execution):
     ) -> None:
         super().__init__(stdout, stderr)
         self._warm, self._pump = warm, pump
-        out, err = pump.pipe(stdout), pump.pipe(stderr)
-        self._reads = (out[0], err[0])
+        self._pipes = pump.pipe(stdout), pump.pipe(stderr)
         self._answer = b""
         self._gone = False
-        warm.channel.setblocking(True)
         try:
-            self._ask(_request(copy, around), [out[1], err[1]])
+            warm.ask(copy, around, [path_of(write) for _, write in self._pipes])
         except (BrokenPipeError, ConnectionResetError):
             self._gone = True
-        os.close(out[1])
-        os.close(err[1])
-        warm.channel.setblocking(False)
         pump.watch(warm.channel.fileno())
 
     def done(self) -> bool:
         with contextlib.suppress(BlockingIOError, ConnectionResetError):
-            self._answer += self._warm.channel.recv(64)
+            self._answer += self._warm.channel.recv(64, socket.MSG_DONTWAIT)
             self._gone = not self._answer
         return self._gone or self._answer.endswith(b"\n")
 
@@ -150,13 +159,10 @@ class _Forked(Execution):
         self._settle()
         self._warm.close()
 
-    def _ask(self, request: bytes, descriptors: list[int]) -> None:
-        sent = socket.send_fds(self._warm.channel, [request], descriptors)
-        self._warm.channel.sendall(request[sent:])
-
     def _settle(self) -> None:
         self._pump.forget(self._warm.channel.fileno())
-        for read in self._reads:
+        for read, write in self._pipes:
+            os.close(write)
             self._pump.drain(read)
 
 
@@ -213,13 +219,3 @@ class _Started(Execution):
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that only a starting interpreter reads."""
     return {name: value for name, value in environment.items() if _READ_AT_START.match(name)}
-
-
-def _request(copy: Path, around: Surroundings) -> bytes:
-    request = {
-        "script": str(copy),
-        "cwd": around.cwd,
-        "umask": around.umask,
-        "environment": dict(around.environment),
-    }
-    return json.dumps(request).encode() + b"\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROBE = "What is 12*17? Answer with the number only."
 PROBE_TOKENS = 24
+QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
 PROBE_SECONDS = 120.0
 STOP_SECONDS = 30.0
 """How long a server may take to close its port after the step that stops it."""
@@ -87,7 +88,7 @@ class ComposeServer:
         """Its container is gone, or has ended."""
         found = self.describe()
         if not found:
-            return "its container is gone"
+            return "its container is gone" if containers.answers() else "the Docker engine does not answer"
         container = found[0]
         if container.state == "running":
             return ""
@@ -150,27 +151,40 @@ def wait_until_healthy(url: str, pump: Pump, deadline: float, dead: Callable[[],
     return False
 
 
-def probe(port: int, model: str, *, real: bool) -> str:
+def probe(port: int, model: str, *, real: bool, quiet: Mapping[str, Any] = QUIET) -> str:
     """Ask one question; returns what is wrong with the answer, empty if it is sane.
 
     Args:
         port: On 127.0.0.1.
         model: The served name; empty to ask the server for it.
         real: The page's own model answers, which knows that 12*17 is 204.
+        quiet: What keeps the model from thinking first, in the engine's own words.
     """
     import httpx
 
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PROBE_SECONDS, trust_env=False) as client:
         try:
             served = [model] if model else _served(client)
-            return _wrong_with(client, served[0], real=real) if served else ""
+            return _wrong_with(client, served[0], quiet, real=real) if served else ""
         except (httpx.HTTPError, KeyError, IndexError, TypeError, ValueError) as error:
             return f"the probe prompt failed: {error!r}"
 
 
-def insist_on_sense(server: Server, model: str, pump: Pump, *, real: bool) -> None:
+def insist_on_health(server: Server, deadline: float, pump: Pump) -> None:
+    """Raise NotReady, with the end of the server's log, unless its health route answers in time."""
+    url = f"http://127.0.0.1:{server.port}/health"
+    if not wait_until_healthy(url, pump, deadline, lambda: bool(server.dead())):
+        problem = server.dead() or f"{url} did not answer in time"
+        raise NotReady(f"server '{server.name}' on port {server.port}: {problem}\n{server.tail()}".rstrip())
+
+
+def insist_on_sense(
+    server: Server, model: str, pump: Pump, *, real: bool, quiet: Mapping[str, Any] = QUIET
+) -> None:
     """Raise NotReady, with the end of the server's log, unless it answers the probe prompt sanely."""
-    wrong = pump.call(lambda: probe(server.port, model, real=real), time.monotonic() + PROBE_SECONDS)
+    wrong = pump.call(
+        lambda: probe(server.port, model, real=real, quiet=quiet), time.monotonic() + PROBE_SECONDS
+    )
     if wrong is None or wrong:
         problem = wrong or f"no answer to the probe prompt within {PROBE_SECONDS:g} s"
         raise NotReady(f"server '{server.name}' on port {server.port}: {problem}\n{server.tail()}".rstrip())
@@ -209,13 +223,13 @@ def _served(client: httpx.Client) -> list[str]:
         return []
 
 
-def _wrong_with(client: httpx.Client, model: str, *, real: bool) -> str:
+def _wrong_with(client: httpx.Client, model: str, quiet: Mapping[str, Any], *, real: bool) -> str:
     request: dict[str, Any] = {
+        **quiet,
         "model": model,
         "messages": [{"role": "user", "content": PROBE}],
         "max_tokens": PROBE_TOKENS,
         "temperature": 0.0,
-        "chat_template_kwargs": {"enable_thinking": False},
     }
     answer = client.post("/v1/chat/completions", json=request)
     if answer.status_code != 200:

@@ -16,14 +16,14 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from functools import lru_cache
 from pathlib import Path
 
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
-from gb10docs.streams import Capture, Pump
+from gb10docs.streams import Capture, Pump, path_of
 
-_DRIVER = resources.files("gb10docs").joinpath("driver.bash")
+_DRIVER = Path(__file__).with_name("driver.bash")
 
 
 class SessionLost(GB10DocsError):
@@ -87,19 +87,22 @@ class Session:
         self._shell: _Shell | None = None
         self._known: Surroundings | None = None
 
-    def begin(self, copy: Path, stdout: Capture, stderr: Capture) -> BashExecution:
-        """Start the frozen copy of a snippet.
+    def begin(self, copy: Path, stdout: Capture, stderr: Capture, *, tells: bool = False) -> BashExecution:
+        """Start the frozen copy of a snippet; at its end bash `tells` its surroundings, to save asking for them.
 
         Raises:
             SessionBusy: A foreground server runs in it.
         """
         shell = self._idle_shell()
-        self._known = None
+        self._known, shell.tells = None, False
         if shell.tracing:
             copy.write_text(f"set -{shell.tracing}; {copy.read_text()}")
         out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
-        source = f"{{ \\builtin . {shlex.quote(str(copy))};}}</dev/null >{_OURS}{out[1]} 2>{_OURS}{err[1]}"
-        shell.send(f"__gb10docs_arm;{source};{_REPORT.format(path=shell.answer_path)}")
+        source = (
+            f"{{ \\builtin . {shlex.quote(str(copy))};}}</dev/null >{path_of(out[1])} 2>{path_of(err[1])}"
+        )
+        told = f";{shell.tell()}" if tells else ""
+        shell.send(f"__gb_arm;{source};{_REPORT.format(path=shell.answer_path)}{told}")
         shell.running = BashExecution(shell, self._pump, (out, err), stdout, stderr)
         return shell.running
 
@@ -112,14 +115,16 @@ class Session:
         """
         shell = self._idle_shell()
         if self._known is None:
-            shell.send(f"__gb10docs_surroundings {shell.answer_path}")
-            if not self._pump.run(lambda: shell.answered(3), time.monotonic() + _ANSWER_S) or shell.ended:
-                self.close()
-                raise SessionLost(
-                    "the bash session does not answer: an earlier step has changed it beyond use"
-                )
-            self._known = _surroundings(shell.answer, shell.pid)
+            if not shell.tells:
+                self._ask(shell)
+            self._known = _surroundings(shell.told, shell.pid)
         return self._known
+
+    def _ask(self, shell: _Shell) -> None:
+        shell.send(shell.tell())
+        if not self._pump.run(lambda: shell.answered(1), time.monotonic() + _ANSWER_S) or shell.ended:
+            self.close()
+            raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
 
     def close(self, *, interrupt: bool = False) -> None:
         """End the shell and whatever is in its process group."""
@@ -147,12 +152,14 @@ class _Shell:
         self._pump = pump
         script, self._script = os.pipe()
         self._answer_read, self._answer_write = os.pipe()
+        self._told_read, self._told_write = os.pipe()
         os.set_blocking(self._answer_read, False)
-        self.answer_path = f"{_OURS}{self._answer_write}"
+        os.set_blocking(self._told_read, False)
+        self.answer_path = path_of(self._answer_write)
         variables = dict(environment)
         start_up = variables.pop("BASH_ENV", None)
         self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", f"{_OURS}{script}"],
+            ["bash", "--noprofile", "--norc", path_of(script)],
             cwd=cwd,
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -162,15 +169,24 @@ class _Shell:
         )
         self.pid = self._process.pid
         self._alive = os.pidfd_open(self.pid)
-        self._open = [self._answer_read, self._answer_write, script, self._alive]
+        self._open = [
+            self._answer_read,
+            self._answer_write,
+            self._told_read,
+            self._told_write,
+            script,
+            self._alive,
+        ]
         self.running: BashExecution | None = None
         """The step that has not ended yet."""
-        self.answer = b""
+        self.answer = self.told = b""
+        self.tells = False
+        """Whether it has been let tell its surroundings since the last step began."""
         self.tracing = ""
         """Which of `x` and `v` the last step left on; they are off between steps."""
         pump.watch(self._alive)
         pump.watch(self._answer_read)
-        self.send(_DRIVER.read_text())
+        self.send(f". {shlex.quote(str(_DRIVER))}")
         if start_up is not None:
             self.send(f"export BASH_ENV={shlex.quote(start_up)}")
 
@@ -186,10 +202,23 @@ class _Shell:
     def answered(self, records: int) -> bool:
         """Whether so many records have come; the shell's end counts as an answer too."""
         ended = self.ended
+        self.answer += self._read(self._answer_read)
+        if self.tells:
+            self.told += self._read(self._told_read)
+        return ended or self.answer.count(b"\0") >= records
+
+    def tell(self) -> str:
+        """What lets bash tell its surroundings, and answer with one record once it has."""
+        self.tells, self.told = True, b""
+        return f"__gb_surroundings {path_of(self._told_write)} {self.answer_path}"
+
+    def _read(self, descriptor: int) -> bytes:
+        """What a pipe holds now."""
+        data = b""
         with contextlib.suppress(BlockingIOError):
             while self._open:
-                self.answer += os.read(self._answer_read, _CHUNK)
-        return ended or self.answer.count(b"\0") >= records
+                data += os.read(descriptor, _CHUNK)
+        return data
 
     def take_ending(self) -> Ending:
         """What bash has reported of the step that has ended, or how bash itself ended."""
@@ -198,9 +227,9 @@ class _Shell:
         if len(records) < 6:
             code = self._process.wait()
             return Ending(128 - code if code < 0 else code, closed=True)
-        status, flags, options, failures, trap = records[:5]
+        trap, status, flags, options, failures = records[:5]
         self.tracing = "".join(flag for flag in "xv" if flag in flags)
-        armed = "__gb10docs_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
+        armed = "__gb_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
         return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
 
     def close(self, *, interrupt: bool = False) -> None:
@@ -235,7 +264,7 @@ class BashExecution(Execution):
 
     def done(self) -> bool:
         """Bash has reported, or is no more."""
-        return self._shell.answered(5)
+        return self._shell.answered(5 + self._shell.tells)
 
     def ending(self) -> Ending:
         """As bash has reported it."""
@@ -274,8 +303,12 @@ def _failures(text: str) -> list[Failure]:
     return found
 
 
+@lru_cache(maxsize=1)
 def _surroundings(answer: bytes, pid: int) -> Surroundings:
-    umask, python, exports, _ = answer.decode(errors="surrogateescape").split("\0")
+    """Most steps leave them as they were."""
+    told = _TOLD.fullmatch(answer.decode(errors="surrogateescape"))
+    assert told
+    umask, python, exports = told.groups()
     environment = {}
     for name, double, ansi in _EXPORT.findall(exports):
         environment[name] = _ansi(ansi) if ansi else re.sub(r'\\([$`"\\])', r"\1", double)
@@ -315,15 +348,13 @@ def signal_name(exit_code: int) -> str:
 
 _CHUNK = 2**16
 _ANSWER_S = 10.0
+_TOLD = re.compile(r"(\d+)\n(.*?)((?:^declare -.*)?)", re.DOTALL | re.MULTILINE)
 _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
 )
 _REPORT = (
-    "{{ __gb10docs_report {path};}}"
-    ' {{__gb10docs_copy}}>&"$((__gb10docs_ended=$?,__gb10docs_fd=${{BASH_XTRACEFD:-2}}))"'
-    ' {{BASH_XTRACEFD}}>|/dev/null <<<"${{__gb10docs_flags:=$-}}"'
-    "||{{ __gb10docs_fd=2 __gb10docs_copy=2;__gb10docs_report {path};}}"
+    '{{ __gb_report {path};}} {{__gb_copy}}>&"$((__gb_ended=$?,__gb_fd=${{BASH_XTRACEFD:-2}}))"'
+    ' {{BASH_XTRACEFD}}>|/dev/null <<<"${{__gb_flags:=$-}}"||__gb_report_untraced {path}'
 )
-"""What bash reads after a snippet; `driver.bash` says what the redirections are for. If they cannot be made
-(the snippet has closed the descriptor that it traces to), nothing is traced anyway."""
-_OURS = f"/proc/{os.getpid()}/fd/"
+"""What bash reads after a snippet, letter by letter, hence the short names; `driver.bash` says what the redirections
+are for."""

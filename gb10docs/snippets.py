@@ -8,15 +8,10 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ValidationError
-
-from gb10docs.errors import GB10DocsError, did_you_mean
-from gb10docs.header import Block, Checks, Expect, Header
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from gb10docs.errors import GB10DocsError
+from gb10docs.header import BadHeader, Block, Header, read_block
 
 Language = Literal["bash", "python"]
 LANGUAGES: dict[str, Language] = {".sh": "bash", ".py": "python"}
@@ -76,7 +71,7 @@ def read_snippet(path: Path, name: str) -> Snippet:
     text = read_text(path)
     block, body_line = _split(text, path)
     declared = _declared(block, path) if block else _NOTHING
-    snippet = Snippet(path, name, language, text, declared.tool.gb10docs, declared.dependencies, body_line)
+    snippet = Snippet(path, name, language, text, declared.tool, declared.dependencies, body_line)
     if not snippet.body.strip():
         raise BadSnippet(f"{path}:{body_line}: the snippet is empty: write it, or take it off the page")
     if language == "bash":
@@ -138,46 +133,26 @@ def _declared(block: list[str], path: Path) -> Block:
         raise BadSnippet(f"{path}:{line}: the header is no valid TOML: {error}") from error
     except RecursionError as error:
         raise BadSnippet(f"{path}:2: the header is nested too deeply: write it flat") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        keys = [key for key in first["loc"] if isinstance(key, str)]
-        reason = " ".join(_reason(first, keys).split())
-        raise BadSnippet(f"{path}:{_line(block, keys, first['input'])}: {reason}") from error
+    except BadHeader as error:
+        reason = " ".join(str(error).split())
+        raise BadSnippet(f"{path}:{_line(block, error)}: {reason}") from error
 
 
 @lru_cache(maxsize=1024)
 def _block(toml: str) -> Block:
     """Frozen, so that snippets with the same header share one; a site reads each many times."""
-    return Block.model_validate(tomllib.loads(toml))
+    return read_block(tomllib.loads(toml))
 
 
-def _line(block: list[str], keys: list[str], value: object) -> int:
+def _line(block: list[str], wrong: BadHeader) -> int:
     """The line of the file that is wrong: the one that holds the value, else the innermost key."""
-    values = [re.escape(value)] if isinstance(value, str) and value else []
-    for wanted in [*values, *(rf"(?<![\w-]){re.escape(key)}(?![\w-])" for key in reversed(keys))]:
+    values = [re.escape(wrong.value)] if isinstance(wrong.value, str) and wrong.value else []
+    keys = (rf"(?<![\w-]){re.escape(key)}(?![\w-])" for key in reversed(wrong.keys))
+    for wanted in [*values, *keys]:
         line = next((n for n, text in enumerate(block, start=2) if re.search(wanted, text)), 0)
         if line:
             return line
     return 1
-
-
-def _reason(error: ErrorDetails, keys: list[str]) -> str:
-    key = keys[-1] if keys else ""
-    if error["type"] == "extra_forbidden":
-        if len(keys) == 1 and key in Header.model_fields:
-            return f"'{key}' is a key of ours: move it below a line [tool.gb10docs]"
-        model = _MODELS.get(keys[-2] if len(keys) > 1 else "", Block)
-        return f"no such header key '{key}': {did_you_mean(key, _keys(model))}"
-    if error["type"] == "value_error":
-        return error["msg"].removeprefix("Value error, ")
-    if error["type"] == "string_pattern_mismatch":
-        return f"'{key}' is not written as one: {Header.model_fields[key].description}"
-    wanted = _WANTED.get(error["type"])
-    return f"'{key}' wants {wanted}" if wanted else f"'{key}': {error['msg']}"
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _refuse_hidden_failures(snippet: Snippet) -> None:
@@ -190,11 +165,3 @@ def _refuse_hidden_failures(snippet: Snippet) -> None:
 
 
 _NOTHING = Block()
-_MODELS: dict[str, type[BaseModel]] = {"gb10docs": Header, "expect": Expect, "real": Checks}
-_WANTED = {
-    "tuple_type": 'a list, as in ["docker"]',
-    "string_type": "a text in quotes",
-    "bool_type": "true or false",
-    "dict_type": "a table",
-    "model_type": "a table",
-}

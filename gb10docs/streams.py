@@ -118,6 +118,10 @@ class Pump:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        self._open: dict[int, Capture] = {}
+        self._unwatched: list[int] = []
+        """Pipes since the last tick: most steps end before the next, and have said all that they say into theirs."""
+        self._next_tick = 0.0
         self.on_tick: Callable[[], None] = lambda: None
         """Called about ten times a second while waiting."""
         self.checkpoint: Callable[[], None] = lambda: None
@@ -129,12 +133,13 @@ class Pump:
         """A new pipe, read into `capture` until it ends: its read end, and its write end, yours to close."""
         read, write = os.pipe()
         os.set_blocking(read, False)
-        self._selector.register(read, selectors.EVENT_READ, capture)
+        self._open[read] = capture
+        self._unwatched.append(read)
         return read, write
 
     def watch(self, descriptor: int) -> None:
         """Wake up when `descriptor` is readable; its owner reads it."""
-        self._selector.register(descriptor, selectors.EVENT_READ, None)
+        self._selector.register(descriptor, selectors.EVENT_READ)
 
     def forget(self, descriptor: int) -> None:
         """No longer wake up for `descriptor`."""
@@ -142,18 +147,16 @@ class Pump:
 
     def run(self, done: Callable[[], bool], deadline: float) -> bool:
         """Read until `done()` or the deadline (of `time.monotonic`); True if done."""
-        next_tick = time.monotonic() + _TICK
         while not done():
             self.checkpoint()
             now = time.monotonic()
             if now >= deadline:
                 return False
-            if now >= next_tick:
-                self.on_tick()
-                next_tick = now + _TICK
-            for key, _ in self._selector.select(min(deadline, next_tick) - now):
-                if key.data is not None:
-                    self._read(key.fd, key.data)
+            if now >= self._next_tick:
+                self._tick(now)
+            for key, _ in self._selector.select(min(deadline, self._next_tick) - now):
+                if key.fd in self._open:
+                    self._read(key.fd)
         return True
 
     def wait(self, seconds: float) -> None:
@@ -190,43 +193,56 @@ class Pump:
 
     def drain(self, descriptor: int) -> None:
         """Read what is there now; a stream that a background job still holds stays open."""
-        if descriptor not in self._selector.get_map():
+        if descriptor not in self._open:
             return
-        capture: Capture = self._selector.get_key(descriptor).data
         left = _waiting(descriptor)
         while left > 0:
-            left -= self._read(descriptor, capture) or left
-        if self._read(descriptor, capture) != 0:
-            capture.settle()
+            left -= self._read(descriptor) or left
+        if self._read(descriptor) != 0:
+            self._open[descriptor].settle()
 
     def close(self) -> None:
         """Read what is left in every stream that is still open, and close it."""
-        for key in list(self._selector.get_map().values()):
-            if key.data is not None:
-                self.drain(key.fd)
-        for key in list(self._selector.get_map().values()):
-            self._selector.unregister(key.fd)
-            if key.data is not None:
-                key.data.finish()
-                os.close(key.fd)
+        for descriptor in list(self._open):
+            self.drain(descriptor)
+        for descriptor in list(self._open):
+            self._end(descriptor)
         self._selector.close()
 
-    def _read(self, descriptor: int, capture: Capture) -> int | None:
+    def _tick(self, now: float) -> None:
+        self._next_tick = now + _TICK
+        for descriptor in self._unwatched:
+            self.watch(descriptor)
+        self._unwatched.clear()
+        self.on_tick()
+
+    def _read(self, descriptor: int) -> int | None:
         """Bytes read; 0 at the end of the stream, which closes it; None if nothing is there now."""
         self.reading = True
         try:
             data = os.read(descriptor, _CHUNK)
             if data:
-                capture.feed(data)
+                self._open[descriptor].feed(data)
             else:
-                self._selector.unregister(descriptor)
-                os.close(descriptor)
-                capture.finish()
+                self._end(descriptor)
             return len(data)
         except BlockingIOError:
             return None
         finally:
             self.reading = False
+
+    def _end(self, descriptor: int) -> None:
+        if descriptor in self._unwatched:
+            self._unwatched.remove(descriptor)
+        else:
+            self.forget(descriptor)
+        os.close(descriptor)
+        self._open.pop(descriptor).finish()
+
+
+def path_of(descriptor: int) -> str:
+    """Where another process finds one of ours, to open it anew."""
+    return f"/proc/{os.getpid()}/fd/{descriptor}"
 
 
 def _waiting(descriptor: int) -> int:

@@ -69,8 +69,8 @@ def _locate(name: str, root: Path, known: Mapping[str, list[Path]]) -> Path:
     if name in known:
         return _only(known[name], name, root)
     for base in (Path.cwd(), root, root / "docs"):
-        path = base / name
-        if path.suffix == ".md" and _exists(path):
+        path = base / (name if name.endswith(".md") else f"{name}.md")
+        if _exists(path):
             return path.resolve()
     raise NoSuchPage(f"no page '{name}' under {root / 'docs'}: {did_you_mean(name, known)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Selection:
     only: tuple[str, ...]
     start: str | None
     allow: frozenset[str]
+    stand_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
 def _plans(selection: Selection) -> list[Plan]:
     root = find_root(selection.root)
     pages = read_pages(root, selection.pages)
-    target = choose(selection.target, allow=selection.allow)
+    target = choose(selection.target, allow=selection.allow, stand_in=selection.stand_in)
     return make_plan(pages, root, target, only=selection.only, start=selection.start)
 
 
@@ -154,11 +156,24 @@ def _diagnosis(plan: Plan) -> list[str]:
     stood_in = sum(bool(planned.stand_ins) for planned in plan.steps if planned.action is Action.RUN)
     here = f"{_steps(actions[Action.RUN])} can run here ({stood_in} with stand-ins)"
     lines = [f"{here}, {actions[Action.REPLACE]} replaced, {actions[Action.SKIP]} skipped"]
+    lines += [f"in another Python: {line}" for line in _elsewhere(plan)]
     causes: dict[str, list[str]] = {}
     for planned in plan.steps:
         if planned.action is Action.SKIP:
             causes.setdefault(planned.cause, []).append(planned.step.name)
     return lines + [f"missing: {cause}: {', '.join(names)}" for cause, names in causes.items()]
+
+
+def _elsewhere(plan: Plan) -> Iterator[str]:
+    """Steps whose packages are not our own interpreter's, and where those are."""
+    from gb10docs.engines import environments
+
+    for planned in plan.steps:
+        packages = planned.step.snippet.header.packages
+        python = environments.python_with(packages) if packages and planned.action is Action.RUN else ""
+        if python not in {"", sys.executable}:
+            held = ", ".join(f"{name} {environments.version(name)}" for name in packages)
+            yield f"{planned.step.name}: {Path(python).parents[1]} ({held})"
 
 
 def _steps(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import uuid
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from gb10docs.redact import Redactor
 from gb10docs.targets.real import search_path
 
 if TYPE_CHECKING:
+    from gb10docs.standins import nvidia
     from gb10docs.standins.supply import Supply
 
 FetchProgress = Callable[[int, int], None]
@@ -34,7 +35,7 @@ class Workplace:
         places = {f"{scratch}/home": "~", f"{scratch}/": "", str(root): "."}
         self.redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
         self.environment: Mapping[str, str] = {}
-        self.supply: Supply | None = None
+        self.supply: Supply | nvidia.Supply | None = None
         self._identity = identity
         processes.adopt_orphans()
         self._strangers = processes.descendants(os.getpid())
@@ -42,12 +43,15 @@ class Workplace:
     def prepare(self, plans: Sequence[Plan], fetching: FetchProgress | None) -> None:
         """Everything that has to be there before the first step."""
         marked = {processes.MARK: self._identity}
-        extra: Mapping[str, str] = {}
         if plans[0].target.name == "cpu":
             from gb10docs.standins.supply import Supply
 
-            self.supply = Supply(plans, self.scratch, marked, fetching)
-            extra = self.supply.environment()
+            self.supply = Supply(plans, self.root, self.scratch, marked, fetching)
+        elif plans[0].target.name == "nvidia":
+            from gb10docs.standins import nvidia
+
+            self.supply = nvidia.Supply(plans, self.scratch)
+        extra = self.supply.environment() if self.supply else {}
         self.environment = {**os.environ, **extra, "PATH": search_path(), **marked}
 
     def processes(self) -> set[int]:
@@ -63,6 +67,8 @@ class Workplace:
         if self.supply:
             self.supply.close()
         processes.stop(self.processes)
+        if self.lock.holder.labelled:
+            print(f"gb10docs: {lock.UNCLEARED}: start it, and run gb10docs clean", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -72,7 +78,7 @@ def workplace(root: Path, first_page: str) -> Iterator[Workplace]:
     Raises:
         Busy: Another run holds it.
     """
-    identity = uuid.uuid4().hex[:12]
+    identity = os.urandom(6).hex()
     with contextlib.ExitStack() as stack:
         held = stack.enter_context(lock.hold(lock.holder(identity, first_page)))
         scratch = lock.scratch_path(identity)

@@ -62,6 +62,7 @@ class Behaviour:
     die_at: int | None = None
     owner: str = "vllm"
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str | None] = field(default_factory=set)
     connections: int = 0
     server: ThreadingHTTPServer | None = None
 
@@ -123,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         how = self.behaviour
         how.bodies.append(body)
+        how.keys.add(self.headers["authorization"])
         if how.die_at is not None and len(how.bodies) >= how.die_at:
             assert how.server
             how.server.socket.close()

@@ -67,9 +67,9 @@ class Program:
         self.started.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    def finish(self, process: subprocess.Popen[bytes], patience: float = PATIENCE) -> tuple[int, str, str]:
         """Its exit status and what it printed."""
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=patience)
         return process.returncode, out.decode(), err.decode()
 
     def run(self, *arguments: str) -> tuple[int, str, str]:

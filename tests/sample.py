@@ -73,7 +73,6 @@ def report(steps: list[StepResult] | None = None, **changes: Any) -> Report:
     """The run of lesson-03 on a machine without a GPU."""
     steps = every_verdict() if steps is None else steps
     values: dict[str, Any] = {
-        "schema": "gb10docs.report/1",
         "gb10docs": "0.1.0",
         "lesson": "lesson-03",
         "page": "docs/lessons/lesson-03.md",

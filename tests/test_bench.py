@@ -17,11 +17,13 @@ import pytest
 from chat_server import MODEL, Behaviour, Clock, serve
 
 from gb10docs.bench import client, stream
+from gb10docs.bench.dialects import TITLES
 from gb10docs.bench.metrics import Failure, Request, Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.session import measure
 from gb10docs.bench.workload import BadWorkloadError, Workload, counts, prompt
 from gb10docs.errors import GB10DocsError
+from gb10docs.standins.rules import rules_of
 
 Measure = Callable[..., Result]
 QUICK = Workload(requests=1, warmup=0, output_tokens=32)
@@ -126,11 +128,43 @@ def test_the_request_states_thinking_and_asks_for_usage(exact: Measure, thinking
     assert (body["max_tokens"], body["ignore_eos"]) == (77, True)
 
 
+@pytest.mark.parametrize("key", ["", "sk-secret"])
+def test_the_key_of_the_environment_is_sent(
+    exact: Measure, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    behaviour = Behaviour(tokens=2)
+    exact(behaviour)
+    assert behaviour.keys == {f"Bearer {key}"} if key else {None}
+
+
 def test_ollama_is_asked_in_its_own_words(exact: Measure) -> None:
     behaviour = Behaviour(tokens=2, owner="library")
     exact(behaviour)
     assert behaviour.bodies[-1]["reasoning_effort"] == "none"
-    assert {"ignore_eos", "chat_template_kwargs"}.isdisjoint(behaviour.bodies[-1])
+    assert behaviour.bodies[-1]["max_tokens"] == 32
+    foreign = {"ignore_eos", "chat_template_kwargs", "max_completion_tokens", "min_tokens"}
+    assert foreign.isdisjoint(behaviour.bodies[-1])
+    assert behaviour.bodies[-1]["stream_options"] == {"include_usage": True}
+
+
+def test_a_server_of_unknown_make_gets_only_openais_fields(exact: Measure) -> None:
+    behaviour = Behaviour(tokens=2, owner="somebody")
+    assert exact(behaviour).server.engine == ""
+    plain = {"model", "messages", "max_tokens", "temperature", "stream", "stream_options"}
+    assert plain == {*behaviour.bodies[-1]}
+
+
+@pytest.mark.parametrize("engine", TITLES)
+def test_every_engine_gets_only_fields_that_its_source_knows(exact: Measure, engine: str) -> None:
+    behaviour = Behaviour(tokens=2)
+    exact(behaviour, engine=engine)
+    assert {*behaviour.bodies[-1]} <= {*rules_of(engine)["chat_fields"]["value"]}
+
+
+@pytest.mark.parametrize("engine", TITLES.keys() - {"nim"})
+def test_an_engine_is_known_by_the_owner_that_it_names(exact: Measure, engine: str) -> None:
+    assert exact(Behaviour(tokens=2, owner=rules_of(engine)["owned_by"]["value"])).server.engine == engine
 
 
 def test_prompts_grow_with_the_context(exact: Measure) -> None:
@@ -179,6 +213,7 @@ def test_a_server_that_dies_fails_all_that_is_left() -> None:
     (run,) = result.runs
     assert (run.requests.ok, run.requests.failed) == (1, 49)
     assert any("no server answers" in failure for failure in run.failures)
+    assert run.client_load is not None
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
@@ -300,6 +335,14 @@ def test_a_run_of_failures_has_no_figures() -> None:
     assert (run.ttft_ms, run.tpot_ms, run.system_tok_s, run.mbu) == (None, None, None, None)
 
 
+def test_the_program_says_how_busy_it_was_itself() -> None:
+    behaviour = Behaviour(ttft=0.2, itl=0.02, tokens=20)
+    with serve(behaviour) as url:
+        (run,) = measure(url, QUICK).runs
+    assert run.client_load
+    assert 0 < run.client_load < 0.9
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"), [("1", (1,)), ("1,2, 4", (1, 2, 4)), ("0,4k,16K", (0, 4096, 16384))]
 )
@@ -346,7 +389,23 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "s.jsonl").read_text())
     assert result["interrupted"]
     assert [run["requests"]["ok"] for run in result["runs"][:2]] == [4, 4]
-    assert result["runs"][2]["requests"]["failed"] == 0
+    assert [run["requests"]["failed"] for run in result["runs"]] == [0] * len(result["runs"])
+
+
+def test_an_interrupt_before_any_answer_keeps_nothing(tmp_path: Path) -> None:
+    behaviour = Behaviour(ttft=0.01, itl=30, tokens=8)
+    kept = tmp_path / "s.jsonl"
+    with serve(behaviour) as url:
+        command = [sys.executable, "-m", "gb10docs", "bench", "--url", url, "--store", str(kept)]
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while not behaviour.bodies and time.monotonic() < until:
+            time.sleep(0.005)
+        running.send_signal(2)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == 130, told
+    assert "nothing is kept" in told
+    assert not kept.exists()
 
 
 def test_the_import_is_cheap() -> None:

@@ -40,6 +40,7 @@ RESULT = Result(
     server=Identity("http://127.0.0.1:8002", MODEL, engine="vllm", version="0.23.0"),
     machine=HERE,
     quantization="nvfp4",
+    kv_cache="bf16",
     before=Conditions(10**11),
     after=Conditions(10**11, sm_mhz=2400),
     runs=(Run.of(1, 0, REQUESTS), Run.of(4, 0, [REQUEST, Failure("broke off")])),
@@ -170,21 +171,44 @@ def test_a_result_that_is_not_there(name: str) -> None:
 
 
 def test_the_report_has_a_row_a_level_and_says_what_went_wrong() -> None:
-    lines = table.render([RESULT, STAND_IN]).splitlines()
-    assert re.split(r"\s{2,}", lines[1]) == [
-        "vllm", MODEL, "127.0.0.1:8002", "2026-11-22 09:30", "1", "0", "3/0", "200.0 (100.0–300.0)",
-        "20.00 (19.20–20.80)", "50.0 (48.1–52.1)", "135.0", "–",
+    head, columns, first, second, _, other, *rest = table.render([RESULT, STAND_IN]).splitlines()
+    assert head == f"vllm: {MODEL}, vLLM 0.23.0, NVIDIA GB10, 2026-11-22 09:30 UTC"
+    assert re.split(r"\s{2,}", columns.strip()) == list(table.FIGURES)
+    assert re.split(r"\s{2,}", first.strip()) == [
+        "1", "0", "3/3", "200 (100–300)", "20.0 (19.2–20.8)", "2.70", "50.0", "320", "135", "–",
     ]  # fmt: skip
-    assert re.split(r"\s{2,}", lines[2])[4:8] == ["4", "0", "1/1", "100.0"]
-    assert lines[3].startswith("trtllm  stand-in for Qwen3-8B-NVFP4")
-    notes = "\n".join(lines[4:])
+    assert re.split(r"\s{2,}", second.strip())[:4] == ["4", "0", "1/2", "100"]
+    assert other.startswith("trtllm: stand-in for Qwen3-8B-NVFP4, vLLM")
+    notes = " ".join(rest)
     assert "4 streams: a request failed: broke off" in notes
     assert "answered by SmolLM2-135M-Instruct on llama.cpp: they show that the benchmark works" in notes
 
 
+def test_the_report_is_no_wider_than_a_page() -> None:
+    many = tuple(
+        replace(REQUEST, t_first=1.1 + place / 100, t_last=15 + place / 5, prompt_tokens=16_000)
+        for place in range(20)
+    )
+    wide = replace(RESULT, runs=(replace(Run.of(16, 16384, many), mbu=0.75),), label="a-label-of-some-length")
+    assert "p95" in table.render([wide])
+    assert max(map(len, table.render([wide]).splitlines())) <= 120
+
+
+def test_a_server_elsewhere_is_named_by_its_address() -> None:
+    elsewhere = replace(RESULT, server=replace(RESULT.server, url="http://spark:8002", local=False))
+    assert "http://spark:8002" in table.heading(elsewhere)
+    assert "GB10" not in table.heading(elsewhere)
+
+
+def test_a_program_that_was_busy_itself_is_told() -> None:
+    assert "this program" not in table.render([RESULT])
+    busy = replace(RESULT, runs=(Run.of(64, 0, REQUESTS, client_load=0.93),))
+    assert "64 streams: this program used 93% of a processor core" in " ".join(table.render([busy]).split())
+
+
 def test_answers_that_end_early_and_interrupts_are_told() -> None:
     early = replace(RESULT, runs=(Run.of(1, 0, [replace(REQUEST, finish_reason="stop")]),), interrupted=True)
-    notes = table.render([early])
+    notes = " ".join(table.render([early]).split())
     assert "1 of 1 answers ended before 126 tokens" in notes
     assert "interrupted; the last row" in notes
 
@@ -193,30 +217,9 @@ def test_a_report_of_nothing_says_how_to_begin() -> None:
     assert "gb10docs bench" in table.render([])
 
 
-def test_in_a_pipe_the_report_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
-    table.show([RESULT, STAND_IN])
-    assert capsys.readouterr().out == table.render([RESULT, STAND_IN]) + "\n"
-
-
-def test_on_a_terminal_it_is_drawn_with_the_same_words(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "250")
-    table.show([RESULT, STAND_IN])
-    drawn = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
-    assert "───" in drawn
-    for words in (
-        "20.00 (19.20–20.80)",
-        "stand-in for Qwen3-8B-NVFP4",
-        "say nothing about the speed of a GB10",
-    ):
-        assert words in drawn
-
-
 def test_markdown_and_csv() -> None:
     head, rule, *rows = table.markdown([RESULT]).splitlines()[:4]
-    assert head.count("|") == rule.count("|") == rows[0].count("|") == 13
+    assert head.count("|") == rule.count("|") == rows[0].count("|") == 14
     written = list(csv.DictReader(io.StringIO(table.comma_separated([RESULT, STAND_IN]))))
     assert [row["concurrency"] for row in written] == ["1", "1", "1", "4", "1"]
     assert float(written[0]["tpot_s"]) == pytest.approx(0.02)
@@ -258,7 +261,33 @@ def test_mbu_is_bytes_over_time_over_bandwidth() -> None:
     made = roofline.estimate(
         found.model, roofline.FORMATS["nvfp4"], roofline.MACHINES["gb10"], batch=1, context=64 + 63
     )
-    assert found.mbu(RESULT.runs[0]) == pytest.approx(made.bytes_per_step / 0.02 / 273e9)
+    one_by_one = [replace(request, t0=10.0 * place) for place, request in enumerate(REQUESTS)]
+    assert found.mbu(Run.of(1, 0, one_by_one)) == pytest.approx(made.bytes_per_step / 0.02 / 273e9)
+    assert found.mbu(Run.of(1, 0, [Failure("gone")])) is None
+
+
+def test_mbu_counts_the_cache_of_the_streams_that_write_at_once() -> None:
+    assert ceiling.batch(REQUESTS) == 3
+    assert ceiling.batch([REQUEST, replace(REQUEST, t0=2.6)]) == 1
+    two_by_two = [replace(REQUEST, t0=10.0 * (place // 2)) for place in range(8)]
+    assert ceiling.batch(two_by_two) == 2
+    found = ceiling.find(RESULT.server, HERE)
+    assert found
+    alone, together = (found.mbu(Run.of(4, 0, each)) for each in (two_by_two[::2], two_by_two))
+    assert alone
+    assert together
+    cache = 147_456 * (64 + 63)
+    assert (together - alone) * 0.02 * 273e9 == pytest.approx(cache)
+
+
+@pytest.mark.parametrize("flags", [("--kv-cache-dtype", "fp8"), ("--kv_cache_dtype=fp8_e4m3",)])
+def test_an_fp8_cache_is_counted_as_such(flags: tuple[str, ...]) -> None:
+    found = ceiling.find(replace(RESULT.server, flags=("serve", *flags)), HERE)
+    plain = ceiling.find(RESULT.server, HERE)
+    assert found
+    assert plain
+    assert (found.cache, plain.cache) == ("fp8", "bf16")
+    assert 0 < (found.mbu(RESULT.runs[0]) or 0) < (plain.mbu(RESULT.runs[0]) or 0)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +296,7 @@ def test_mbu_is_bytes_over_time_over_bandwidth() -> None:
         (STAND_IN.server, HERE),
         (replace(RESULT.server, model="my-model"), HERE),
         (RESULT.server, replace(HERE, gpu="")),
+        (replace(RESULT.server, local=False), HERE),
     ],
 )
 def test_no_ceiling_for_a_stand_in_or_what_is_not_known(server: Identity, machine: Machine) -> None:
@@ -309,6 +339,14 @@ def test_the_interval_is_the_rank_sum_tests(n: int, place: int) -> None:
     assert compare.outside(n, n) == place
 
 
+def test_what_else_differs_is_told_beside_the_ratios() -> None:
+    assert "Not the same" not in compare.render(RESULT, RESULT)
+    longer = replace(RESULT, workload=replace(RESULT.workload, output_tokens=512))
+    assert "Not the same: tokens of the answer, 126 and 512." in compare.render(RESULT, longer)
+    other = replace(RESULT, machine=replace(HERE, hardware="a laptop"))
+    assert "Not the same: the machine, NVIDIA GB10 and a laptop." in compare.render(RESULT, other)
+
+
 def test_levels_that_only_one_has_are_left_out() -> None:
     other = replace(RESULT, runs=(Run.of(2, 0, [REQUEST]),))
     assert compare.compare(RESULT, other) == []
@@ -325,12 +363,14 @@ def test_the_command_line_measures_keeps_reports_and_compares(tmp_path: Path) ->
         second = command(bench, [*options, "--label", "two", "--store", kept])
     assert first.exit_code == second.exit_code == 0, first.output
     assert "stand-in for" in first.stdout
-    assert "answered by a small model" in first.stdout
+    assert "answered by a small model" in " ".join(first.stdout.split())
     assert "measuring: 1 stream, 2 requests" in first.stderr
     assert from_json(json.loads(written.read_text())).label == "one"
 
     shown = command(bench, ["report", "--store", kept])
-    assert [line.split()[0] for line in shown.stdout.splitlines()[1:3]] == ["one", "two"]
+    assert re.findall(r"^(\w+): stand-in for", shown.stdout, re.MULTILINE) == ["one", "two"]
+    named = command(bench, ["report", "two", str(written), "--store", kept])
+    assert re.findall(r"^(\w+): stand-in for", named.stdout, re.MULTILINE) == ["two", "one"]
     whole = json.loads(command(bench, ["report", "--json", "--store", kept]).stdout)
     assert [result["label"] for result in whole] == ["one", "two"]
     compared = command(bench, ["compare", "one", "two", "--store", kept])
@@ -342,7 +382,7 @@ def test_failed_requests_are_exit_status_1(tmp_path: Path) -> None:
         options = ["--url", url, "--requests", "3", "--warmup", "0", "--store", str(tmp_path / "r.jsonl")]
         outcome = CliRunner().invoke(bench, options)
     assert outcome.exit_code == 1
-    assert "1/2" in outcome.stdout
+    assert " 1/3 " in outcome.stdout
 
 
 def test_the_command_line_reports_what_is_good_and_fails_for_what_is_bad(tmp_path: Path) -> None:

@@ -128,15 +128,17 @@ def inputs(plan: Plan, root: Path, name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("target", "flavour", "path"),
+    ("target", "stand_in", "path"),
     [
         ("cpu", "llamacpp", "docs/evidence/lessons/lesson-03/cpu-llamacpp.json"),
+        ("cpu", "vllm-cpu", "docs/evidence/lessons/lesson-03/cpu-vllm.json"),
+        ("cpu", "docker", "docs/evidence/lessons/lesson-03/cpu-docker.json"),
         ("gb10", "", "docs/evidence/lessons/lesson-03/gb10.json"),
     ],
 )
-def test_a_ledger_has_a_place_by_page_target_and_flavour(target: str, flavour: str, path: str) -> None:
+def test_a_ledger_has_a_place_by_page_target_and_stand_in(target: str, stand_in: str, path: str) -> None:
+    flavour = evidence.flavour_of(stand_in)
     assert evidence.ledger_path(Path(), "docs/lessons/lesson-03.md", target, flavour) == Path(path)
-    assert evidence.flavour_of(target) == flavour
 
 
 def test_only_a_pass_without_stand_ins_is_a_pass_on_the_real_thing() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def root(tree: Tree) -> Path:
     """Two lessons, of which one has run on a GB10 and on a CPU."""
     root = tree(TWO)
     write_ledger(root, "gb10", PASSED, fresh=False)
-    later = STOOD_IN.model_copy(update={"started": STARTED + timedelta(days=40)})
+    later = replace(STOOD_IN, started=STARTED + timedelta(days=40))
     write_ledger(root, "cpu", later, flavour="llamacpp")
     return root
 
@@ -77,7 +78,7 @@ def test_every_look_is_counted_apart(tree: Tree) -> None:
     snippets = {f"snippets/lesson-03/{name}.sh": "true\n" for name in names}
     root = tree({"docs/lessons/lesson-03.md": fences, **snippets})
     results = [
-        result.model_copy(update={"id": f"lesson-03/{name}", "snippet": f"lesson-03/{name}.sh"})
+        replace(result, id=f"lesson-03/{name}", snippet=f"lesson-03/{name}.sh")
         for name, result in names.items()
         if result
     ]
@@ -88,7 +89,7 @@ def test_every_look_is_counted_apart(tree: Tree) -> None:
 def test_a_diff_names_what_changed_in_environment_and_outputs(root: Path) -> None:
     before = root / "before.json"
     (root / GB10).rename(before)
-    changed = PASSED.model_copy(update={"stdout": "205\n", "stand_ins": [LLAMA]})
+    changed = replace(PASSED, stdout="205\n", stand_ins=[LLAMA])
     write_ledger(root, "gb10", changed, os="DGX OS 8", started=STARTED + timedelta(days=1))
     assert diff(str(before), GB10, root).splitlines() == [
         f"--- {before} (docs/lessons/lesson-03.md on gb10; 2026-03-01T12:00+00:00)",
@@ -114,7 +115,7 @@ def test_a_diff_of_the_same_says_nothing(root: Path) -> None:
 def test_a_diff_says_which_steps_only_one_has(root: Path) -> None:
     before = root / "before.json"
     (root / GB10).rename(before)
-    write_ledger(root, "gb10", PASSED.model_copy(update={"id": "lesson-03/more"}))
+    write_ledger(root, "gb10", replace(PASSED, id="lesson-03/more"))
     lines = diff(str(before), GB10, root).splitlines()
     assert "lesson-03/more: recorded only in the second" in lines
     assert "lesson-03/ask: recorded only in the first" in lines
@@ -124,7 +125,7 @@ def test_a_diff_reads_an_older_ledger_from_git(root: Path) -> None:
     git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
         subprocess.run([*git, *command], check=True)
-    write_ledger(root, "gb10", PASSED.model_copy(update={"stdout": "\x1b[31m205\n"}))
+    write_ledger(root, "gb10", replace(PASSED, stdout="\x1b[31m205\n"))
     assert "    +205" in diff(f"HEAD:{GB10}", GB10, root).splitlines()
 
 

@@ -8,14 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gb10docs.expect import check
-from gb10docs.header import Expect
+from gb10docs.header import Expect, read_block
 
 USAGE = "finish_reason: stop\nusage: prompt_tokens=20 completion_tokens=5\n"
 
 
+def expect(table: dict[str, Any]) -> Expect:
+    """What a header with this table expects."""
+    return read_block({"tool": {"gb10docs": {"expect": table}}}).tool.expect
+
+
 def told(table: dict[str, Any], stdout: str, body: str = "", *, real: bool = False) -> str:
     """What is wrong, empty if every check holds."""
-    checks = check(Expect.model_validate(table), stdout, body, real=real)
+    checks = check(expect(table), stdout, body, real=real)
     assert checks
     assert all(bool(one.message) != one.held for one in checks)
     return "; ".join(f"{one.name}: {one.message}" for one in checks if not one.held)
@@ -104,4 +109,4 @@ def test_the_largest_limit_counts_however_it_is_written(body: str) -> None:
 @given(st.text(), st.text())
 def test_no_output_crashes_a_check(stdout: str, body: str) -> None:
     table = {"contains": ["x"], "matches": ["x"], "json": {"type": "string"}, "chat": True}
-    check(Expect.model_validate(table), stdout, body, real=True)
+    check(expect(table), stdout, body, real=True)

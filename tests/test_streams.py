@@ -150,8 +150,8 @@ EXACT = {
     "blank lines": ("echo; echo; printf '\\n\\r\\n\\t '", "\n\n\n\r\n\t ", ""),
     "escape sequences": (r"printf '\033[31mred\033[0m\r\b'", "\x1b[31mred\x1b[0m\r\b", ""),
     "looks like ours": (
-        "echo __gb10docs_report; printf '0\\0hB\\0\\0\\0\\0'",
-        "__gb10docs_report\n0\0hB\0\0\0\0",
+        "echo __gb_report; printf '0\\0hB\\0\\0\\0\\0'",
+        "__gb_report\n0\0hB\0\0\0\0",
         "",
     ),
 }

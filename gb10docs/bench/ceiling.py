@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from gb10docs import roofline
 from gb10docs.bench.identity import Identity
-from gb10docs.bench.metrics import Run
+from gb10docs.bench.metrics import Request, Run
 from gb10docs.results import Machine as Here
 from gb10docs.roofline import catalog, machines
+
+_FP8_CACHE = re.compile(r"--kv[-_]cache[-_]dtype[= ]fp8")
+"""vLLM's, SGLang's and NIM's flag. TensorRT-LLM has it in a file that we do not see."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,8 @@ class Ceiling:
 
     model: roofline.Model
     machine: roofline.Machine
+    cache: str = "bf16"
+    """Format of the KV cache."""
 
     @property
     def quantization(self) -> str:
@@ -27,7 +34,7 @@ class Ceiling:
     def mbu(self, run: Run) -> float | None:
         """Bytes that a step must read, over its time, over the bandwidth; None where no token was timed.
 
-        The cache counts as it is half-way through the answer.
+        The cache counts as it is half-way through the answer, for as many streams as wrote at once.
         """
         times = [request.tpot_s for request in run.samples if request.tpot_s]
         if not times:
@@ -37,15 +44,33 @@ class Ceiling:
             self.model,
             roofline.FORMATS[self.model.format],
             self.machine,
-            batch=run.concurrency,
+            batch=batch(run.samples),
             context=depth // len(run.samples),
+            cache=self.cache,
         )
         return made.bytes_per_step / median(times) / self.machine.bytes_s
 
 
+def batch(requests: Sequence[Request]) -> int:
+    """How many streams wrote at once, on average over the time in which any did.
+
+    Where some queued, that is fewer than were open.
+    """
+    spans = sorted((one.t0 + one.t_first, one.t0 + one.t_last) for one in requests)
+    busy, end = 0.0, float("-inf")
+    for first, last in spans:
+        busy += max(0.0, last - max(first, end))
+        end = max(end, last)
+    written = sum(last - first for first, last in spans)
+    return max(1, round(written / busy)) if busy else 1
+
+
 def find(server: Identity, here: Here) -> Ceiling | None:
-    """The ceiling for a server's model on this machine; None for a stand-in, or where either is not known."""
+    """The ceiling for a server's model on this machine; None for a stand-in, elsewhere, or where one is not known."""
+    if server.stand_in or not server.local:
+        return None
     machine = machines.of_gpu(here.gpu)
     names = (server.root, server.root.rpartition("/")[2], server.model)
     model = next((found for name in names if name and (found := catalog.known(name))), None)
-    return Ceiling(model, machine) if model and machine and not server.stand_in else None
+    cache = "fp8" if _FP8_CACHE.search(" ".join(server.flags)) else "bf16"
+    return Ceiling(model, machine, cache) if model and machine else None

@@ -15,8 +15,9 @@ SHARE = "Share of the memory bandwidth that decoding used"
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f27;"
     "background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}"
-    "th,td{border-bottom:1px solid #e2e5ea;padding:.35rem .6rem;text-align:left}"
-    "th.f,td.f{text-align:right}div{overflow-x:auto}svg{max-width:44rem;width:100%}"
+    "th,td{border-bottom:1px solid #e2e5ea;padding:.35rem .6rem;text-align:right;white-space:nowrap}"
+    "tr>:nth-child(-n+3){text-align:left}tbody th{font-weight:600}div{overflow-x:auto}"
+    "svg{display:block;max-width:44rem;width:100%}"
 )
 _BAR = 40
 
@@ -93,16 +94,15 @@ def html(results: Sequence[Result]) -> str:
         NoPlotsError: matplotlib is not installed.
     """
     plots = [drawn for drawn in (_throughput(results), _share(results)) if drawn]
-    head = "".join(
-        f'<th scope="col"{_side(column.figure)}>{escape(column.head)}</th>' for column in table.COLUMNS
-    )
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (*table.ABOUT, *table.FIGURES))
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows(results))
     notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes(results))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>gb10docs bench</title><style>{_STYLE}</style>'
-        '<meta name="viewport" content="width=device-width"><h1>Benchmark results</h1>'
-        f'<div role="region" aria-label="Results" tabindex="0"><table><tr>{head}</tr>{body}</table></div>'
-        f"{''.join(plots)}{notes}</html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Benchmark results</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>'
+        '<h1>Benchmark results</h1><div role="region" aria-label="Table of results" tabindex="0">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"{''.join(plots)}<h2>Notes</h2>{notes}</main></body></html>\n"
     )
 
 
@@ -150,14 +150,8 @@ def _plots() -> Any:
 
 
 def _cells(row: Sequence[str]) -> str:
-    return "".join(
-        f"<td{_side(column.figure)}>{escape(cell)}</td>"
-        for cell, column in zip(row, table.COLUMNS, strict=True)
-    )
-
-
-def _side(figure: bool) -> str:
-    return ' class="f"' if figure else ""
+    head, *rest = map(escape, row)
+    return f'<th scope="row">{head}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
 
 
 def _streams(count: int) -> str:

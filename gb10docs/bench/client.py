@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from ipaddress import ip_address
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import aiohttp
 
 STAND_IN_HEADER = "x-gb10docs-stand-in"
+KEY = "OPENAI_API_KEY"
+"""Variable with the key that is sent, if it is set: the one that OpenAI's own client reads."""
+
 TIMEOUT_S = 600.0
 
 Heard = Callable[[bytes], None]
@@ -48,13 +53,17 @@ class Server:
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_S) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
-        self.port = _port(self.url)
+        host, self.port = _address(self.url)
+        self.local = _is_local(host)
+        """Whether it is on this machine, as far as its address says."""
         self._timeout = timeout
 
     async def __aenter__(self) -> Self:
         import aiohttp
 
+        key = os.environ.get(KEY)
         self._http = aiohttp.ClientSession(
+            headers={"authorization": f"Bearer {key}"} if key else {},
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, sock_read=self._timeout, sock_connect=self._timeout),
         )
@@ -86,6 +95,8 @@ class Server:
             ) from None
         except TimeoutError:
             raise BrokenStreamError(f"{self.url} was silent for {self._timeout:g} s; see its log.") from None
+        except aiohttp.ClientPayloadError:
+            raise BrokenStreamError(f"{self.url} broke off its answer; see its log.") from None
         except (aiohttp.ClientError, OSError) as error:
             raise BrokenStreamError(f"{self.url} broke off its answer ({error}); see its log.") from None
 
@@ -116,14 +127,21 @@ class Server:
         return RefusedError(f"{self.url} answered {response.status}: {complaint(text)}")
 
 
-def _port(url: str) -> int:
+def _address(url: str) -> tuple[str, int]:
     try:
         parts = urlsplit(url)
         if parts.scheme in {"http", "https"} and parts.hostname:
-            return parts.port or (443 if parts.scheme == "https" else 80)
+            return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         pass
     raise NoServerError(f"{url!r} is no address; one looks like http://127.0.0.1:8001.")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def chat_body(
@@ -144,7 +162,7 @@ def chat_body(
 
 async def _arrivals(response: aiohttp.ClientResponse, heard: Heard) -> list[Arrival]:
     arrivals: list[Arrival] = []
-    async for piece in response.content.iter_any():
+    while piece := await response.content.readany():
         arrivals.append((perf_counter(), piece))
         heard(piece)
     return arrivals

@@ -7,6 +7,7 @@ Source: https://doi.org/10.1214/aoms/1177704172
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import comb
@@ -17,6 +18,11 @@ from gb10docs.bench.results import Result
 
 CONFIDENCE = 0.95
 FIGURES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "prefill": "prefill_tok_s", "end to end": "e2e_s"}
+SAME = {
+    "prompt_tokens": "tokens of the prompt", "output_tokens": "tokens of the answer",
+    "thinking": "whether it may think",
+}  # fmt: skip
+"""What of two workloads has to agree."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,18 @@ def render(first: Result, second: Result) -> str:
         f"  {ratio.verdict}"
         for ratio in found
     ]
-    doubt = [f"Answered by a stand-in: {each.label}." for each in (first, second) if each.stand_in]
-    return "\n".join([head, *lines, *doubt])
+    return "\n".join([head, *lines, *_doubts(first, second)])
+
+
+def _doubts(first: Result, second: Result) -> Iterator[str]:
+    """What else differs, so that a ratio is not taken for the engines' alone."""
+    yield from (f"Answered by a stand-in: {each.label}." for each in (first, second) if each.stand_in)
+    pairs = [
+        ("the machine", first.machine.hardware, second.machine.hardware),
+        ("the model", first.server.model, second.server.model),
+        *((told, *(getattr(each.workload, key) for each in (first, second))) for key, told in SAME.items()),
+    ]
+    yield from (f"Not the same: {what}, {one} and {other}." for what, one, other in pairs if one != other)
 
 
 def _shown(ratio: Ratio) -> str:

@@ -61,6 +61,9 @@ DIALECTS = (
     Dialect("llamacpp", "llama.cpp", (8080,)),
 )
 
+TITLES = {each.engine: each.title for each in DIALECTS}
+"""An engine's name as people write it."""
+
 PLAIN = Dialect("", "an OpenAI-compatible server", (), ignores_eos=False, thinks_by="")
 """What may be asked of a server that is none of these."""
 

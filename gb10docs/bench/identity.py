@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from gb10docs.bench import launch
 from gb10docs.bench.client import Server
+from gb10docs.bench.launch import Launch
 
-_SOCKET = Path("/var/run/docker.sock")
 _OWNERS = {
     "vllm": "vllm",
     "llamacpp": "llamacpp",
@@ -22,6 +19,15 @@ _OWNERS = {
 
 _IMAGES = {"tensorrt-llm": "trtllm", "/nim/": "nim", "vllm": "vllm", "sglang": "sglang", "ollama": "ollama"}
 """Parts of an image's name, by engine."""
+
+_VERSIONS = (
+    ("/version", "version"),  # vLLM, TensorRT-LLM
+    ("/api/version", "version"),  # Ollama
+    ("/server_info", "version"),  # SGLang
+    ("/v1/version", "release"),  # NIM
+    ("/props", "build_info"),  # llama.cpp
+)
+"""Where an engine tells its version, and under which key."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,9 @@ class Identity:
     root: str = ""
     """Where the server says the model comes from: a repository or a folder."""
 
+    local: bool = True
+    """Whether it is on the machine that measured; only then is that machine's bandwidth its ceiling."""
+
     max_model_len: int | None = None
     """Tokens of prompt and answer together."""
 
@@ -51,14 +60,14 @@ class Identity:
     """The image's digest; its id where it was built here."""
 
     flags: tuple[str, ...] = ()
-    """The command line of the container."""
+    """The command line of the container or process, secrets masked."""
 
     stand_in: str | None = None
     """What answered in the place of the model, as its response header says."""
 
 
 async def identify(server: Server, *, engine: str = "", model: str = "") -> Identity:
-    """Ask the server, and the Docker engine for the container that publishes its port.
+    """Ask the server and, if it is on this machine, how it was started.
 
     Args:
         server: An open connection.
@@ -67,57 +76,24 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
     """
     listed = await server.models()
     entry = next((each for each in listed if each["id"] == model), listed[0] if listed else {})
-    container = published(server.port)
-    image = str(container.get("image", ""))
-    engine = engine or _first(_IMAGES, image) or _OWNERS.get(str(entry.get("owned_by")), "")
+    started = launch.find(server.port) if server.local else Launch()
+    engine = engine or _first(_IMAGES, started.image) or _OWNERS.get(str(entry.get("owned_by")), "")
     return Identity(
         url=server.url,
         model=model or str(entry.get("id", "")),
         engine=engine,
         version=await _version(server),
         root=str(entry.get("root") or ""),
+        local=server.local,
         max_model_len=entry.get("max_model_len"),
-        **container,
+        image=started.image,
+        digest=started.digest,
+        flags=started.flags,
     )
 
 
-def published(port: int) -> dict[str, Any]:
-    """Image, digest and flags of the running container that publishes a port of this machine, if one does."""
-    if "DOCKER_HOST" not in os.environ and not _SOCKET.exists():
-        return {}
-    try:
-        import docker
-        from docker.errors import DockerException
-    except ImportError:
-        return {}
-    try:
-        with closing(docker.from_env(timeout=5)) as engine:
-            return next((_described(each) for each in engine.containers.list() if _publishes(each, port)), {})
-    except DockerException:
-        return {}
-
-
-def _publishes(container: Any, port: int) -> bool:
-    bound = [each for ports in (container.ports or {}).values() for each in ports or []]
-    return any(each["HostPort"] == str(port) for each in bound)
-
-
-def _described(container: Any) -> dict[str, Any]:
-    return {
-        "image": container.attrs["Config"]["Image"],
-        "digest": _digest(container.image),
-        "flags": tuple(container.attrs["Config"].get("Cmd") or ()),
-    }
-
-
-def _digest(image: Any) -> str:
-    digests = image.attrs.get("RepoDigests") or []
-    return str(digests[0].rpartition("@")[2] if digests else image.id)
-
-
 async def _version(server: Server) -> str:
-    """`/version` of vLLM, TensorRT-LLM and SGLang, `/api/version` of Ollama, `/props` of llama.cpp."""
-    for path, key in (("/version", "version"), ("/api/version", "version"), ("/props", "build_info")):
+    for path, key in _VERSIONS:
         said = await server.get(path)
         if isinstance(said, dict) and isinstance(said.get(key), str):
             return str(said[key])

@@ -12,6 +12,9 @@ from gb10docs.bench.workload import Level
 
 Watch = Callable[[Level, Progress], None]
 
+_WINDOW_S = 1.0
+"""Over at least so long the pace is taken."""
+
 
 @contextmanager
 def display(out: TextIO) -> Iterator[Watch]:
@@ -22,31 +25,42 @@ def display(out: TextIO) -> Iterator[Watch]:
     from rich.console import Console
     from rich.live import Live
 
-    line = _Line()
-    with Live(get_renderable=line.text, console=Console(file=out), refresh_per_second=4, transient=True):
+    line = Line()
+    with Live(
+        get_renderable=line.text,
+        console=Console(file=out, highlight=False),
+        refresh_per_second=4,
+        transient=True,
+    ):
         yield line.watch
 
 
-class _Line:
+class Line:
     """The line of the level that is being measured."""
 
     def __init__(self) -> None:
         self._watched: tuple[Level, Progress] | None = None
-        self._last = (0.0, 0)
+        self._since = (0.0, 0)
+        self._pace = 0.0
 
     def watch(self, level: Level, progress: Progress) -> None:
-        self._watched, self._last = (level, progress), (perf_counter(), 0)
+        """Tell of this level from now on."""
+        self._watched, self._since, self._pace = (level, progress), (progress.started, 0), 0.0
 
     def text(self) -> str:
+        """The line as it is now."""
         if not self._watched:
             return "warming up"
         level, progress = self._watched
         now, done = perf_counter(), len(progress.outcomes)
-        (then, events), self._last = self._last, (now, progress.events)
-        pace = (progress.events - events) / (now - then) if now > then else 0.0
+        then, events = self._since
+        if now - then >= _WINDOW_S:
+            self._pace = (progress.events - events) / (now - then)
+            self._since = now, progress.events
         left = (now - progress.started) / done * (progress.wanted - done) if done else None
-        return f"{_named(level)}: {done} of {progress.wanted} requests, about {pace:.0f} tokens/s now" + (
-            f", {left:.0f} s left" if left is not None else ""
+        return (
+            f"{_named(level)}: {done} of {progress.wanted} requests, about {self._pace:.0f} tokens/s now"
+            + (f", {left:.0f} s left" if left is not None else "")
         )
 
 

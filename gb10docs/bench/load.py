@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from gb10docs.bench.client import NoServerError, Server
@@ -27,6 +27,9 @@ class Progress:
     """Events that have arrived, in all streams: for the display only, an event is no token."""
 
     started: float = field(default_factory=perf_counter)
+    started_cpu: float = field(default_factory=process_time)
+    client_load: float | None = None
+    """Share of one core that this program used for it; known at its end."""
 
     def heard(self, piece: bytes) -> None:
         """Count the events in what has just arrived."""
@@ -37,16 +40,12 @@ async def run(server: Server, body: Body, requests: int, concurrency: int, progr
     """Send `requests` bodies, `concurrency` at a time; what comes of each goes to `progress`.
 
     A server that is no longer there fails what is left at once.
-
-    Raises:
-        GB10DocsError: The very first answer says that nothing can be measured here: no server, no such model,
-            a refused request.
     """
     todo = iter(range(requests))
-    streams = [_stream(server, body, todo, progress) for _ in range(min(concurrency, requests))]
     async with asyncio.TaskGroup() as group:
-        for stream in streams:
-            group.create_task(stream)
+        for _ in range(min(concurrency, requests)):
+            group.create_task(_stream(server, body, todo, progress))
+    progress.client_load = (process_time() - progress.started_cpu) / (perf_counter() - progress.started)
     left = requests - len(progress.outcomes)
     progress.outcomes += [Failure("not sent, since the server was gone")] * left
 

@@ -149,6 +149,9 @@ class Run:
     mbu: float | None
     """Share of the memory bandwidth that decoding used, 0 to 1; null where machine or model are not known."""
 
+    client_load: float | None
+    """Share of one processor core that the measuring program itself used; near 1, its times may be late."""
+
     early_ends: int
     """Answers that the model ended by itself, before the length that was asked for."""
 
@@ -165,7 +168,7 @@ class Run:
         context: int,
         outcomes: Iterable[Request | Failure],
         *,
-        mbu: float | None = None,
+        client_load: float | None = None,
     ) -> Run:
         """The figures of one level's outcomes."""
         outcomes = tuple(outcomes)
@@ -185,7 +188,8 @@ class Run:
             system_tok_s=output / wall if wall > 0 else None,
             prompt_tokens=sum(r.prompt_tokens for r in ok),
             output_tokens=output,
-            mbu=mbu,
+            mbu=None,
+            client_load=client_load,
             early_ends=sum(r.finish_reason == "stop" for r in ok),
             failures=tuple(dict.fromkeys(failed)),
             samples=ok,

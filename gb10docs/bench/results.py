@@ -33,6 +33,9 @@ class Result:
     quantization: str
     """Format of the weights, where the model's name or folder says it."""
 
+    kv_cache: str
+    """Format of the KV cache that MBU counts with: `fp8` if the server's flags say so, else `bf16`."""
+
     before: Conditions
     after: Conditions
     runs: tuple[Run, ...]

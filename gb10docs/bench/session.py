@@ -23,8 +23,9 @@ from gb10docs.bench.workload import Level, Workload, prompt
 Watch = Callable[[Level, Progress], None]
 """Called when a level begins, warm-up over, with the progress that it will keep up to date."""
 
-_PROBE_TOKENS = 200
-_PROBE_WORDS_PER_TOKEN = 1.0
+_PROBE_WORDS = 200
+_PROBE_TOKENS = 16
+"""An answer long enough to hold text behind the markup that some models open with."""
 
 
 def measure(
@@ -81,13 +82,13 @@ class _Session:
             probe = await self._probe(server, spoken)
             self.identity = replace(self.identity, stand_in=probe.stand_in)
             self.ceiling = find_ceiling(self.identity, self.machine)
-            tokens_per_word = probe.prompt_tokens / _PROBE_TOKENS
+            tokens_per_word = probe.prompt_tokens / _PROBE_WORDS
             for level in self.workload.levels():
                 await self._level(server, spoken, level, tokens_per_word)
 
     async def _probe(self, server: Server, spoken: Dialect) -> Request:
         """One short request: shows that the server answers, and how many tokens it makes of our words."""
-        body = self._body(spoken, _PROBE_TOKENS, _PROBE_WORDS_PER_TOKEN, output_tokens=2)
+        body = self._body(spoken, _PROBE_WORDS, 1.0, _PROBE_TOKENS)
         _, request = await server.ask(body)
         return request
 
@@ -120,12 +121,13 @@ class _Session:
             server=self.identity,
             machine=self.machine,
             quantization=self.ceiling.quantization if self.ceiling else "",
+            kv_cache=self.ceiling.cache if self.ceiling else "",
             before=self.before,
             after=conditions.look(),
-            runs=tuple(self._run(level, progress) for level, progress in self.levels),
+            runs=tuple(self._run(level, progress) for level, progress in self.levels if progress.outcomes),
             interrupted=self.interrupted,
         )
 
     def _run(self, level: Level, progress: Progress) -> Run:
-        run = Run.of(level.concurrency, level.context, progress.outcomes)
+        run = Run.of(level.concurrency, level.context, progress.outcomes, client_load=progress.client_load)
         return replace(run, mbu=self.ceiling.mbu(run)) if self.ceiling else run

@@ -1,78 +1,103 @@
-"""Results as a table: drawn on a terminal, aligned text in a pipe, Markdown, CSV."""
+"""Results as a table: aligned text, Markdown, CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from textwrap import fill
 
+from gb10docs.bench.dialects import TITLES
 from gb10docs.bench.metrics import Run, Summary
 from gb10docs.bench.results import Result
 
 LEGEND = (
-    "Median (min–max) of the requests that were answered; p95 from 20 on. TTFT: from sending to the first text. "
-    "TPOT: time per output token after the first. Decode: 1 / TPOT of one stream. System: output tokens of all "
-    "streams over the time they took. MBU: share of the memory bandwidth that decoding used."
+    "TTFT: time from sending to the first text. TPOT: time per output token after the first. Both: median "
+    "(min–max) of the requests that were answered; p95 from 20 requests on. E2E: the whole request, median. "
+    "Decode (1 / TPOT of one stream), prefill (prompt tokens / TTFT) and system (output tokens of all streams "
+    "over the time they took) are tokens a second. MBU: share of the memory bandwidth that decoding used."
 )
-EMPTY = "No results yet: `gb10docs bench --url URL --model NAME` makes one."
+EMPTY = "No results yet: `gb10docs bench` makes one."
+ABOUT = ("label", "model", "when (UTC)")
+FIGURES = (
+    "streams", "context", "answered", "TTFT ms", "TPOT ms", "E2E s", "decode", "prefill", "system", "MBU",
+)  # fmt: skip
+WIDTH = 110
+"""Of headings and notes, in characters."""
 
-
-class Column(NamedTuple):
-    """A column's head, and whether its cells are figures, aligned to the right."""
-
-    head: str
-    figure: bool
-
-
-COLUMNS = (
-    Column("label", False),
-    Column("model", False),
-    Column("server", False),
-    Column("when (UTC)", False),
-    Column("streams", True),
-    Column("context", True),
-    Column("ok/failed", True),
-    Column("TTFT ms", True),
-    Column("TPOT ms", True),
-    Column("decode tok/s", True),
-    Column("system tok/s", True),
-    Column("MBU", True),
-)
-
-
-def rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
-    """One row a run."""
-    for result in results:
-        for run in result.runs:
-            yield _row(result, run)
+BUSY = 0.8
+"""Share of one core from which on the measuring program is a suspect."""
 
 
 def render(results: Sequence[Result]) -> str:
-    """The table as aligned text, a legend, and what has to be known beside it."""
+    """Under a heading each, the levels of every result, aligned; then what has to be known beside them."""
     if not results:
         return EMPTY
-    table = [tuple(column.head for column in COLUMNS), *rows(results)]
-    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    cells = [FIGURES, *(figures(run) for result in results for run in result.runs)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
-        "  ".join(
-            cell.rjust(width) if column.figure else cell.ljust(width)
-            for cell, width, column in zip(row, widths, COLUMNS, strict=True)
-        ).rstrip()
-        for row in table
+        line
+        for result in results
+        for line in (
+            "",
+            heading(result),
+            *(_aligned(row, widths) for row in [FIGURES, *map(figures, result.runs)]),
+        )
     ]
-    return "\n".join([*lines, "", *notes(results)])
+    return "\n".join([*lines[1:], "", *(fill(note, WIDTH) for note in notes(results))])
+
+
+def heading(result: Result) -> str:
+    """Who was measured, where and when, as far as it is known."""
+    server = result.server
+    engine = f"{TITLES.get(server.engine, server.engine)} {server.version}".strip()
+    where = result.machine.hardware if server.local else server.url
+    known = (model(result), engine, where, f"{when(result)} UTC")
+    return fill(f"{result.label}: {', '.join(each for each in known if each)}", WIDTH)
+
+
+def model(result: Result) -> str:
+    """The model, and whether something else answered in its place."""
+    return f"stand-in for {result.server.model}" if result.stand_in else result.server.model
+
+
+def when(result: Result) -> str:
+    """When it was started, to the minute."""
+    return result.started[:16].replace("T", " ")
+
+
+def figures(run: Run) -> tuple[str, ...]:
+    """The cells of one level."""
+    sent = run.requests.ok + run.requests.failed
+    return (
+        str(run.concurrency),
+        str(run.context),
+        f"{run.requests.ok}/{sent}",
+        spread(run.ttft_ms),
+        spread(run.tpot_ms),
+        short(run.e2e_ms.median / 1000 if run.e2e_ms else None),
+        short(run.decode_tok_s.median if run.decode_tok_s else None),
+        short(run.prefill_tok_s.median if run.prefill_tok_s else None),
+        short(run.system_tok_s),
+        "–" if run.mbu is None else f"{run.mbu:.0%}",
+    )
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+
+
+def rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
+    """One row a level, under `ABOUT` and `FIGURES`."""
+    for result in results:
+        for run in result.runs:
+            yield (result.label or "–", model(result), when(result), *figures(run))
 
 
 def markdown(results: Sequence[Result]) -> str:
     """The table as Markdown, notes below it."""
-    table = [
-        tuple(column.head for column in COLUMNS),
-        tuple("---:" if column.figure else "---" for column in COLUMNS),
-        *rows(results),
-    ]
+    rule = (*("---" for _ in ABOUT), *("---:" for _ in FIGURES))
+    table = [(*ABOUT, *FIGURES), rule, *rows(results)]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
     return "\n".join([*lines, "", *(f"{note}\n" for note in notes(results))]).rstrip()
 
@@ -100,25 +125,6 @@ def comma_separated(results: Sequence[Result]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def show(results: Sequence[Result]) -> None:
-    """Print the report: a drawn table where standard output is a terminal, `render`'s text elsewhere."""
-    if not results or not sys.stdout.isatty():
-        print(render(results))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in COLUMNS:
-        table.add_column(column.head, justify="right" if column.figure else "left", overflow="fold")
-    for row in rows(results):
-        table.add_row(*row)
-    console = Console(markup=False, highlight=False)
-    console.print(table)
-    console.print("\n".join(notes(results)))
-
-
 def notes(results: Sequence[Result]) -> list[str]:
     """What has to be known to read the table: what the figures mean, who really answered, what went wrong."""
     return [LEGEND, *dict.fromkeys(_notes(results))]
@@ -126,7 +132,7 @@ def notes(results: Sequence[Result]) -> list[str]:
 
 def _notes(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
-        where = f"{result.label}, {result.started:.16}"
+        where = f"{result.label}, {when(result)}"
         if result.stand_in:
             yield (
                 f"Rows marked stand-in were answered by {result.stand_in}: they show that the benchmark works "
@@ -142,6 +148,11 @@ def _notes(results: Sequence[Result]) -> Iterator[str]:
         for run in result.runs:
             for failure in run.failures:
                 yield f"{where}, {run.concurrency} streams: a request failed: {failure}"
+            if run.client_load and run.client_load > BUSY:
+                yield (
+                    f"{where}, {run.concurrency} streams: this program used {run.client_load:.0%} of a processor "
+                    "core, so its times may be late; measure with fewer streams, or from another machine."
+                )
             if run.early_ends:
                 yield (
                     f"{where}, {run.concurrency} streams: {run.early_ends} of {run.requests.ok} answers ended before "
@@ -149,28 +160,20 @@ def _notes(results: Sequence[Result]) -> Iterator[str]:
                 )
 
 
-def _row(result: Result, run: Run) -> tuple[str, ...]:
-    server = result.server
-    return (
-        result.label or "–",
-        f"stand-in for {server.model}" if server.stand_in else server.model,
-        urlsplit(server.url).netloc or server.url,
-        result.started[:16].replace("T", " "),
-        str(run.concurrency),
-        str(run.context),
-        f"{run.requests.ok}/{run.requests.failed}",
-        spread(run.ttft_ms),
-        spread(run.tpot_ms, digits=2),
-        spread(run.decode_tok_s),
-        "–" if run.system_tok_s is None else f"{run.system_tok_s:.1f}",
-        "–" if run.mbu is None else f"{run.mbu:.0%}",
-    )
-
-
-def spread(summary: Summary | None, *, digits: int = 1) -> str:
+def spread(summary: Summary | None) -> str:
     """Median and extremes, p95 if there is one; one number where they are the same to the digits shown."""
     if summary is None:
         return "–"
+    digits = _digits(summary.median)
     median, low, high = (f"{value:.{digits}f}" for value in (summary.median, summary.min, summary.max))
     p95 = f", p95 {summary.p95:.{digits}f}" if summary.p95 is not None else ""
     return median if low == high else f"{median} ({low}–{high}{p95})"
+
+
+def short(value: float | None) -> str:
+    """Three digits or more; a dash for nothing."""
+    return "–" if value is None else f"{value:.{_digits(value)}f}"
+
+
+def _digits(value: float) -> int:
+    return 0 if value >= 100 else 1 if value >= 10 else 2

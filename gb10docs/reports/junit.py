@@ -11,8 +11,8 @@ from gb10docs.atomic import write_text
 from gb10docs.reports.verdict import printable, short
 from gb10docs.results import Outcome, Report, StepResult
 
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write (section 2.2), lone surrogates among it."""
+_FORBIDDEN = re.compile("[\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 has no way to write (section 2.2), less the control characters: lone surrogates among it."""
 
 
 def write(path: Path, reports: Sequence[Report]) -> None:

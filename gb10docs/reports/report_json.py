@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from gb10docs.atomic import write_text
 from gb10docs.results import Report
@@ -11,5 +14,12 @@ from gb10docs.results import Report
 
 def write(path: Path, reports: Sequence[Report]) -> None:
     """One page's report as an object, those of several pages as a list of such objects."""
-    texts = [report.model_dump_json(by_alias=True, indent=2) for report in reports]
-    write_text(path, f"{texts[0]}\n" if len(texts) == 1 else f"[{', '.join(texts)}]\n")
+    told = reports[0] if len(reports) == 1 else reports
+    write_text(path, json.dumps(told, default=_plain, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """A record, or a moment, as what JSON knows."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")
+    return {name: getattr(value, name) for name in value.__slots__}

@@ -8,12 +8,22 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gb10docs.standins.rules import Body, RefusalError, Route, Service, accept, max_tokens, translate
+from gb10docs.standins.rules import (
+    Body,
+    MalformedError,
+    RefusalError,
+    Route,
+    Service,
+    accept,
+    max_tokens,
+    translate,
+)
 from gb10docs.standins.thinking import OPEN_TOKENS, Thinking
 from gb10docs.standins.thinking import of as thinking_of
+from gb10docs.standins.voice import Voice
 
 if TYPE_CHECKING:
     import httpx
@@ -45,17 +55,28 @@ def app(service: Service, upstream: str) -> ASGIApp:
         ) as client:
             yield {"desk": Desk(service, client)}
 
-    async def health(_: Request) -> Response:
-        return Response()
+    async def told(request: Request) -> Response:
+        answer = _filled(service.rules["routes"][request.url.path], request.state.desk.service)
+        return Response(answer, media_type="text/plain") if isinstance(answer, str) else JSONResponse(answer)
 
-    async def models(_: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_card(service)]})
+    async def models(request: Request) -> Response:
+        served = request.state.desk.service
+        return JSONResponse({"object": "list", "data": [_card(served)] if served.served_name else None})
+
+    async def pull(request: Request) -> Response:
+        return JSONResponse(request.state.desk.pull(await _body(request, service)))
+
+    async def tags(request: Request) -> Response:
+        name = request.state.desk.service.served_name
+        return JSONResponse({"models": [{"name": name, "model": name}] if name else []})
 
     async def chat(request: Request) -> Response:
-        return await _unless_gone(request, request.state.desk.answer(await _body(request), "chat"))
+        return await _unless_gone(request, request.state.desk.answer(await _body(request, service), "chat"))
 
     async def completions(request: Request) -> Response:
-        return await _unless_gone(request, request.state.desk.answer(await _body(request), "completions"))
+        return await _unless_gone(
+            request, request.state.desk.answer(await _body(request, service), "completions")
+        )
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, RefusalError)
@@ -65,8 +86,10 @@ def app(service: Service, upstream: str) -> ASGIApp:
         assert isinstance(error, HTTPException)
         return JSONResponse({"detail": error.detail}, status_code=error.status_code)
 
+    library = [At("/api/pull", pull, methods=["POST"]), At("/api/tags", tags)]
     routes = [
-        At("/health", health),
+        *(At(path, told) for path in service.rules["routes"]),
+        *(library if service.rules["library"] else []),
         At("/v1/models", models),
         At("/v1/chat/completions", chat, methods=["POST"]),
         At("/v1/completions", completions, methods=["POST"]),
@@ -75,7 +98,7 @@ def app(service: Service, upstream: str) -> ASGIApp:
     return _marked(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
     """Where one service's requests are taken to llama.cpp and its answers made to look like the engine's."""
 
@@ -86,7 +109,10 @@ class Desk:
         """The engine's response to a request; raises RefusalError."""
         accepted = accept(body, route, self.service)
         asked = max_tokens(accepted, route, self.service)
-        room = self.service.max_model_len - await self._prompt_tokens(accepted)
+        prompt_tokens = await self._prompt_tokens(accepted)
+        room = self.service.max_model_len - prompt_tokens
+        if asked and self.service.rules["answer_beyond_context"] == "cut":
+            asked = min(asked, max(room, 1))
         if room < (asked or 1):
             raise RefusalError(
                 self.service.rules["beyond_context"],
@@ -98,10 +124,23 @@ class Desk:
         forwarded = translate(accepted, self.service) | {"max_tokens": asked or min(room, LONGEST_ANSWER)}
         if thinking is Thinking.CUT:
             forwarded |= {"max_tokens": max(forwarded["max_tokens"] - OPEN_TOKENS, 1), "ignore_eos": True}
-        voice = Voice(self.service, route, thinking)
+        options = accepted.get("stream_options") or {}
+        if options.get("continuous_usage_stats"):
+            forwarded["timings_per_token"] = True
+        voice = Voice(self.service, route, thinking, options)
         path = "/v1/chat/completions" if route == "chat" else "/v1/completions"
         response = await self._ask(path, forwarded)
-        return _stream(response, voice) if accepted.get("stream") else await _whole(response, voice)
+        if accepted.get("stream"):
+            return _stream(response, voice, prompt_tokens)
+        return await _whole(response, voice)
+
+    def pull(self, body: Body) -> Body:
+        """Answer from now on for the model that is asked for, as if it had been fetched."""
+        name = body.get("model")
+        if not name:
+            raise RefusalError(400, "model is required", param="model")
+        self.service = replace(self.service, served_name=name, model=name)
+        return {"status": "success"}
 
     async def _ask(self, path: str, body: Body) -> httpx.Response:
         request = self.llamacpp.build_request("POST", path, json=body)
@@ -123,89 +162,41 @@ class Desk:
         return len(json.loads(await counted.aread())["tokens"])
 
 
-class Voice:
-    """Turns what llama.cpp says, whole or chunk by chunk, into what the engine would say."""
-
-    def __init__(self, service: Service, route: Route, thinking: Thinking) -> None:
-        self.service, self.thinking = service, thinking
-        self.id = f"{'chatcmpl' if route == 'chat' else 'cmpl'}-{uuid.uuid4().hex}"
-        self.created = int(time.time())
-        self._prefix, self._introduced = thinking.value, False
-
-    def say(self, spoken: Body) -> Body:
-        """One object of llama.cpp's, renamed; the first text carries the think block."""
-        said = {
-            "id": self.id,
-            "object": spoken["object"],
-            "created": self.created,
-            "model": self.service.served_name,
-            "choices": [self._choice(choice) for choice in spoken["choices"]],
-        }
-        if usage := spoken.get("usage"):
-            said["usage"] = self._usage(usage)
-        return said
-
-    def _choice(self, choice: Body) -> Body:
-        choice = {"logprobs": None} | choice | self.service.rules["choice"]
-        if "message" in choice:
-            message = choice["message"]
-            text = self._take_prefix() + (message.get("content") or "")
-            choice["message"] = self.service.rules["message"] | {"role": message["role"], "content": text}
-        elif "delta" in choice:
-            choice["delta"] = self._delta(choice["delta"])
-        return choice
-
-    def _delta(self, delta: Body) -> Body:
-        role = {} if self._introduced else {"role": "assistant", "content": ""}
-        self._introduced = True
-        text = delta.get("content")
-        return role | ({"content": self._take_prefix() + text} if text else {})
-
-    def _take_prefix(self) -> str:
-        prefix, self._prefix = self._prefix, ""
-        return prefix
-
-    def _usage(self, usage: Body) -> Body:
-        completion = usage["completion_tokens"] + (OPEN_TOKENS if self.thinking is Thinking.CUT else 0)
-        details = usage.get("prompt_tokens_details") if self.service.rules["cached_tokens"] else None
-        return {
-            "prompt_tokens": usage["prompt_tokens"],
-            "total_tokens": usage["prompt_tokens"] + completion,
-            "completion_tokens": completion,
-            "prompt_tokens_details": details,
-        }
-
-
 async def _whole(response: httpx.Response, voice: Voice) -> Response:
     from starlette.responses import JSONResponse
 
-    return JSONResponse(voice.say(json.loads(await response.aread())))
+    return JSONResponse(voice.whole(json.loads(await response.aread())))
 
 
-def _stream(response: httpx.Response, voice: Voice) -> Response:
+def _stream(response: httpx.Response, voice: Voice, prompt_tokens: int) -> Response:
     from starlette.responses import StreamingResponse
 
     async def events() -> AsyncIterator[str]:
         async with contextlib.aclosing(response):
             async for line in response.aiter_lines():
                 if line.startswith("data: {"):
-                    said = voice.say(json.loads(line.removeprefix("data: ")))
-                    yield f"data: {json.dumps(said, ensure_ascii=False)}\n\n"
+                    for said in voice.chunks(json.loads(line.removeprefix("data: ")), prompt_tokens):
+                        yield f"data: {json.dumps(said, ensure_ascii=False)}\n\n"
                 elif line.startswith("data: "):
                     yield f"{line}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
 
 
-async def _body(request: Request) -> Body:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+async def _body(request: Request, service: Service) -> Body:
+    from starlette.exceptions import HTTPException
+
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != "application/json" and service.rules["content_type"] == "required":
         raise RefusalError(400, "Unsupported Media Type: Only 'application/json' is allowed")
     try:
         body = json.loads(await request.body())
+    except UnicodeDecodeError as error:
+        raise HTTPException(400, "There was an error parsing the body") from error
     except ValueError as error:
-        raise RefusalError(400, f"JSON decode error: {error}") from error
+        raise MalformedError(400, f"JSON decode error: {error}", param="body") from error
     if not isinstance(body, dict):
-        raise RefusalError(400, "The request's body should be a JSON object")
+        raise MalformedError(400, "The request's body should be a JSON object", param="body")
     return body
 
 
@@ -228,15 +219,29 @@ async def _gone(request: Request) -> None:
         pass
 
 
+def _filled(answer: Any, service: Service) -> Any:
+    """What a route answers, with the service's own names in it."""
+    if isinstance(answer, dict):
+        return {name: _filled(value, service) for name, value in answer.items()}
+    names = {"model": service.model, "served_name": service.served_name}
+    return answer.format(**names) if isinstance(answer, str) else answer
+
+
 def _card(service: Service) -> Body:
     card = {"id": service.served_name, "object": "model", "created": int(time.time())}
     card["owned_by"] = service.rules["owned_by"]
-    more = {"root": service.model, "parent": None, "max_model_len": service.max_model_len}
+    more: Body = {"root": service.model, "parent": None, "max_model_len": service.max_model_len}
+    if "permission" in service.rules:
+        granted = {"id": f"modelperm-{uuid.uuid4().hex}", "created": card["created"]}
+        more["permission"] = [granted | service.rules["permission"]]
     return card | {name: more[name] for name in service.rules["model_card"]}
 
 
 def _error(error: RefusalError, service: Service) -> Body:
-    told = {"message": str(error), "type": error.kind, "param": error.param, "code": error.status}
+    if isinstance(error, MalformedError) and service.rules.get("malformed") == "text":
+        return {"error": str(error)}
+    kind = service.rules["error_kinds"].get(str(error.status), error.kind)
+    told = {"message": str(error), "type": kind, "param": error.param, "code": error.status}
     return {"error": told} if service.rules["error"] == "nested" else {"object": "error"} | told
 
 

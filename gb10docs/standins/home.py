@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import site
 import stat
 import venv
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 VENV = Path("venv") / "gb10-training"
@@ -18,8 +17,9 @@ SCRIPTS = {"pip": "pip", "hf": "huggingface_hub"}
 
 SCRIPT = """#!{python}
 import sys
-from {module} import {function}
-sys.exit({function}())
+from importlib.metadata import distribution
+(command,) = distribution("{distribution}").entry_points.select(group="console_scripts", name="{name}")
+sys.exit(command.load()())
 """
 
 OWN_SCRIPT = """#!{python}
@@ -89,16 +89,10 @@ def _make_venv(folder: Path) -> None:
     lines = [f"import site; site.addsitedir({path!r})" for path in ours]
     (packages / "gb10docs-home.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, distribution in SCRIPTS.items():
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            _write_entry_point(folder / "bin" / name, distribution)
+        if find_spec(distribution):
+            script = SCRIPT.format(python=folder / "bin" / "python", distribution=distribution, name=name)
+            _write_script(folder / "bin" / name, script)
     _write_script(folder / "bin" / "gb10docs", OWN_SCRIPT.format(python=folder / "bin" / "python"))
-
-
-def _write_entry_point(path: Path, distribution: str) -> None:
-    scripts = metadata.distribution(distribution).entry_points.select(group="console_scripts", name=path.name)
-    for entry in scripts:
-        python = path.with_name("python")
-        _write_script(path, SCRIPT.format(python=python, module=entry.module, function=entry.attr))
 
 
 def _write_script(path: Path, text: str) -> None:

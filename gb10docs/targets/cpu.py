@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from gb10docs.compose import Service
-from gb10docs.needs import Need
+from gb10docs import machine
+from gb10docs.compose import FILE, OVERRIDE, Service, with_override
+from gb10docs.engines import environments
+from gb10docs.engines.vllm import ON_CPU
+from gb10docs.needs import Need, gigabytes
 from gb10docs.pages import Step
 from gb10docs.results import StandIn
-from gb10docs.targets import Met, Unmet
+from gb10docs.targets import STAND_INS, Met, Unmet
 from gb10docs.targets.real import Real
 
 HUB = "huggingface.co"
+LIBRARY = "registry.ollama.ai"
+HUBS = {HUB: "local hub", LIBRARY: "the model that is here already"}
+"""Hosts that models come from, and what stands in for each."""
 ENGINE = "llama.cpp"
 MODEL = "SmolLM2-135M-Instruct"
-_ENGINES = frozenset({"trtllm", "vllm"})
-_TAKEN_BY_STAND_IN = frozenset({"docker", "gpu", "memory", "disk", "network"})
+VLLM = "vLLM on a CPU"
+VLLM_BYTES = 5 * 10**9
+"""Its three processes with SmolLM2-135M: 3.8 GB resident, seen with vLLM 0.32."""
+CONTAINED = f"{ENGINE} in a container"
+_TAKEN_BY_STAND_IN = frozenset({"gpu", "memory", "disk", "network"})
 
 
 class Cpu(Real):
-    """A machine without the page's GPU."""
+    """A machine without the page's GPU.
 
-    def __init__(self, allow: frozenset[str]) -> None:
+    Raises:
+        NotInstalled: vLLM is to answer, and it or what makes its checkpoint is not here.
+    """
+
+    def __init__(self, allow: frozenset[str], stand_in: str = STAND_INS[0]) -> None:
         super().__init__("cpu", allow)
+        self.stand_in, self.in_containers = stand_in, stand_in == "docker"
+        self.vllm = ON_CPU if stand_in == ON_CPU else ""
+        for package in (self.vllm, "nvidia-modelopt") if self.vllm else ():
+            environments.insist((package,))
 
     def meet(self, need: Need, step: Step, /) -> Met | Unmet:
         """The hub is stood in for; a step that a stand-in serves needs no container, GPU, disk or network."""
-        if step.snippet.header.serves and need.kind in _TAKEN_BY_STAND_IN:
+        if step.snippet.header.serves and self._taken(need):
             return Met()
-        if need.kind == "network" and need.value == HUB:
-            return Met(StandIn(kind="hub", name="local hub", instead_of=HUB))
+        if need.kind == "network" and need.value in HUBS:
+            return Met(StandIn(kind="hub", name=HUBS[need.value], instead_of=need.value))
         if need.kind == "disk" and self._from_hub(step):
             return Met()
         if need.kind == "gpu":
@@ -35,15 +52,32 @@ class Cpu(Real):
         return super().meet(need, step)
 
     def engine(self, service: Service, /) -> StandIn | Unmet | None:
-        """The embedded server, for the engines whose ways it knows."""
-        if service.engine not in _ENGINES:
-            return Unmet(f"engine: nothing stands in for {service.engine} on target cpu; run it on a GB10")
-        return StandIn(kind="engine", name=ENGINE, instead_of=service.name)
+        """The embedded server, for the engines whose ways it knows; the same in a container; or vLLM itself."""
+        if self.vllm and service.engine == "vllm":
+            return self._real_vllm(service)
+        if not self.in_containers:
+            return StandIn(kind="engine", name=ENGINE, instead_of=service.name)
+        if not with_override(service):
+            return Unmet(
+                f"engine: {service.file.parent.name}/ holds no {FILE} with a {OVERRIDE} beside it; add one"
+            )
+        return StandIn(kind="engine", name=CONTAINED, instead_of=service.name)
 
     def model(self, name: str, step: Step, /) -> StandIn | None:
         """What the local hub serves under the model's name."""
         return StandIn(kind="model", name=MODEL, instead_of=name) if self._from_hub(step) else None
 
+    def _real_vllm(self, service: Service) -> StandIn | Unmet:
+        available = machine.memory("MemAvailable")
+        if available < VLLM_BYTES:
+            has, wants = gigabytes(available), gigabytes(VLLM_BYTES)
+            return Unmet(f"memory: {has} available, vLLM takes {wants} here; stop other programs")
+        return StandIn(kind="engine", name=VLLM, instead_of=service.name)
+
+    def _taken(self, need: Need) -> bool:
+        """Whether a step that a stand-in serves can do without it."""
+        return need.kind in _TAKEN_BY_STAND_IN or (need.kind == "docker" and not self.in_containers)
+
     @staticmethod
     def _from_hub(step: Step) -> bool:
-        return Need("network", HUB) in step.snippet.header.needs
+        return any(Need("network", host) in step.snippet.header.needs for host in HUBS)

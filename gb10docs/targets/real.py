@@ -22,11 +22,14 @@ from gb10docs.targets import Met, Unmet
 class Real:
     """A machine that runs the page's own containers and models."""
 
+    vllm = ""
+
     def __init__(self, name: str, allow: frozenset[str]) -> None:
         self.name = name
+        self.stand_in, self.in_containers = "", False
         self._allow = allow
 
-    def meet(self, need: Need, _step: Step, /) -> Met | Unmet:
+    def meet(self, need: Need, step: Step, /) -> Met | Unmet:
         """How this machine meets a need that no earlier step meets."""
         if need.kind in GRANTED:
             granted = need.kind in self._allow
@@ -35,15 +38,13 @@ class Real:
             )
         if need.kind == "gpu":
             return self._gpu()
+        if need.kind == "package":
+            return _packages(step.snippet.header.packages)
         look = _LOOKS.get(need.kind)
         return look(need) if look else Unmet(f"{need}: no earlier step that runs supplies it")
 
     def engine(self, _service: Service, /) -> StandIn | Unmet | None:
-        """None: the service itself answers, except on `nvidia`, where containers are not started."""
-        if self.name == "nvidia":
-            return Unmet(
-                "this target does not start the page's engines yet; on a GB10 they run in containers"
-            )
+        """None: the service itself answers."""
         return None
 
     def model(self, _name: str, _step: Step, /) -> StandIn | None:
@@ -105,6 +106,15 @@ def search_path() -> str:
 def _command(need: Need) -> Met | Unmet:
     found = shutil.which(need.value, path=search_path())
     return Met() if found else Unmet(f"command: {need.value} is not installed; install it")
+
+
+def _packages(packages: tuple[str, ...]) -> Met | Unmet:
+    """All in one environment, since that is what runs the step."""
+    from gb10docs.engines import environments
+
+    if environments.python_with(packages):
+        return Met()
+    return Unmet(f"package: {environments.missing(packages)}")
 
 
 def _secret(need: Need) -> Met | Unmet:

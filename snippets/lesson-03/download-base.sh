@@ -1,6 +1,6 @@
 # /// script
 # [tool.gb10docs]
-# needs = ["docker", "gpu", "command:hf", "network:huggingface.co", "disk:32GB"]
+# needs = ["command:hf", "network:huggingface.co", "disk:32GB"]
 # makes = ["model:Qwen/Qwen3-14B"]
 # timeout = "2h"
 # ///

@@ -167,17 +167,16 @@ def _run(command: list[str]) -> float:
 def beside(program: str, rounds: int) -> bool:
     """Both tools against one live server, in turn: medians of TTFT and TPOT, and processor time a token."""
     streams, requests, tokens = 8, 64, 128
-    pairs = []
+    size = (streams, requests, tokens)
     with server(tokens, 0.2, 0.02) as url:
-        for _ in range(rounds):
-            pairs.append(
-                (ours(url, streams, requests, tokens), aiperfs(program, url, streams, requests, tokens))
-            )
+        pairs = [(ours(url, *size), aiperfs(program, url, *size)) for _ in range(rounds)]
     ttft = median(a.ttft_ms / b.ttft_ms for a, b in pairs)
     tpot = median(a.tpot_ms / b.tpot_ms for a, b in pairs)
     cost = median(a.us_a_token / b.us_a_token for a, b in pairs)
-    print(f"beside AIPerf: TTFT x {ttft:.3f}, TPOT x {tpot:.3f} (limit 1 ± {AGREE}); "
-          f"processor time a token x {cost:.2f} (limit 1), ours {median(a.us_a_token for a, _ in pairs):.0f} us")  # fmt: skip
+    print(f"beside AIPerf: TTFT x {ttft:.3f}, TPOT x {tpot:.3f} (limit 1 ± {AGREE})")
+    print(
+        f"processor time a token x {cost:.2f} (limit 1), ours {median(a.us_a_token for a, _ in pairs):.0f} us"
+    )
     return abs(ttft - 1) <= AGREE and abs(tpot - 1) <= AGREE and cost < 1
 
 

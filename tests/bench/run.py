@@ -76,14 +76,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sizes", type=int, nargs=2, default=[200, 2000], metavar="N", help="snippets of each language"
     )
-    parser.add_argument("--peers", choices=["none", "all"], default="all")
+    parser.add_argument("--peers", choices=["none", "all", *(tool.name for tool in PEERS)], default="all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every run here")
     return parser.parse_args(arguments)
 
 
 def enter(options: argparse.Namespace, arena: Path, cache: Path) -> tuple[list[Entry], list[Entry]]:
     """The entries of the competition, and those of our runner on pages of one language."""
-    peers = PEERS if options.peers == "all" else ()
+    peers = [tool for tool in PEERS if options.peers in {"all", tool.name}]
     tools = (OURS, *peers)
     return (
         [Entry(tool, size, tool.languages, arena, cache) for size in options.sizes for tool in tools],

@@ -98,5 +98,5 @@ def test_live_progress_is_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     watcher = Watcher()
     run(tmp_path, SLOW, f"echo {HF}\n", *FAILING, watcher=watcher)
     assert heard("\n".join(watcher.seen)) == []
-    assert heard("".join(step.model_dump_json() for step in watcher.finished_steps)) == []
+    assert heard("".join(map(repr, watcher.finished_steps))) == []
     assert any("progress" in line for line in watcher.seen)

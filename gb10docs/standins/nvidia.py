@@ -1,0 +1,54 @@
+"""What a run on another NVIDIA GPU stands on: vLLM as a process, and a hub made of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gb10docs.compose import Service
+from gb10docs.engines.vllm import VllmProcess
+from gb10docs.plan import Plan
+from gb10docs.standins import hub
+from gb10docs.standins.llamacpp import Listener
+from gb10docs.targets.nvidia import hub_folder
+
+
+class Supply:
+    """A folder of checkpoints served as a hub, and vLLM for the services of pages.
+
+    Args:
+        plans: What is to run.
+        scratch: The run's temporary folder.
+    """
+
+    def __init__(self, plans: Sequence[Plan], scratch: Path) -> None:
+        self._package, self._scratch = plans[0].target.vllm, scratch
+        folder = hub_folder()
+        self._hub = Listener(hub.app(_checkpoints(folder))) if folder else None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that a session gets on top of the user's own."""
+        if not self._hub:
+            return {}
+        told = {"HF_ENDPOINT": f"http://127.0.0.1:{self._hub.port}", "NO_PROXY": "127.0.0.1,localhost"}
+        return told | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0"}
+
+    def serve(self, service: Service, _model: str, environment: Mapping[str, str]) -> VllmProcess:
+        """Answer for a Compose service on its port."""
+        return VllmProcess(service, environment, self._scratch, package=self._package)
+
+    def processes(self) -> set[int]:
+        """None: the hub is a thread of ours."""
+        return set()
+
+    def close(self) -> None:
+        """Close the hub."""
+        if self._hub:
+            self._hub.close()
+
+
+def _checkpoints(folder: Path) -> dict[str, Path]:
+    """Every folder in it with a config.json, by its name on the hub."""
+    return {
+        path.parent.relative_to(folder).as_posix(): path.parent for path in folder.glob("*/*/config.json")
+    }

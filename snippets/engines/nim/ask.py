@@ -1,0 +1,32 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["openai"]
+#
+# [tool.gb10docs]
+# needs = ["server:nim"]
+# expect.chat = true
+# expect.real.contains = ["204"]
+# ///
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none")
+reply = client.chat.completions.create(
+    model="Qwen3-8B-NVFP4",
+    messages=[
+        {
+            "role": "user",
+            "content": (
+                "In two sentences, what is artificial intelligence? Then, on a line of its own, the "
+                "result of 12*17."
+            ),
+        },
+    ],
+    max_tokens=100,
+    temperature=0.7,
+    top_p=0.8,
+    extra_body={"top_k": 20, "chat_template_kwargs": {"enable_thinking": False}},
+)
+choice, usage = reply.choices[0], reply.usage
+print(choice.message.content)
+print(f"finish_reason: {choice.finish_reason}")
+print(f"usage: prompt_tokens={usage.prompt_tokens} completion_tokens={usage.completion_tokens}")

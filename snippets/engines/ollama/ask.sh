@@ -1,0 +1,22 @@
+# /// script
+# [tool.gb10docs]
+# needs = ["server:ollama", "command:curl", "command:jq"]
+# expect.chat = true
+# expect.real.contains = ["204"]
+# ///
+curl -fsS http://127.0.0.1:11434/v1/chat/completions \
+  -H "Content-Type: application/json" \
+  -d '{
+    "model": "qwen3:8b",
+    "messages": [
+      {"role": "user", "content": "In two sentences, what is artificial intelligence? Then, on a line of its own, the result of 12*17."}
+    ],
+    "max_tokens": 100,
+    "temperature": 0.7,
+    "top_p": 0.8,
+    "reasoning_effort": "none"
+  }' | jq -er '
+      (.choices[0].message.content // error("the answer holds no text")),
+      "finish_reason: \(.choices[0].finish_reason)",
+      "usage: prompt_tokens=\(.usage.prompt_tokens) completion_tokens=\(.usage.completion_tokens)"
+    '
