@@ -33,8 +33,8 @@ test-engines: $(VENV)/.test engines oracles
 
 # Our formats, bit for bit against Model Optimizer, torchao, compressed-tensors and vLLM.
 oracles: engines
-	.venv-modelopt/bin/python -m pytest tests/oracles --ignore=tests/oracles/test_vllm.py
-	.venv-vllm/bin/python -m pytest tests/oracles/test_vllm.py tests/oracles/test_compressed_tensors.py
+	.venv-modelopt/bin/python -m pytest tests/oracles --ignore-glob='*/test_vllm*.py'
+	.venv-vllm/bin/python -m pytest tests/oracles/test_vllm*.py tests/oracles/test_compressed_tensors.py
 
 # Model Optimizer and vLLM, each in an environment of its own, since their pins clash. torch is the CPU build
 # (2.13.0+cpu), which is not on PyPI: where pip does not find it, name PyTorch's own index for CPU builds in
@@ -44,6 +44,7 @@ engines: .venv-modelopt/.engines .venv-vllm/.engines
 .venv-%/.engines: requirements/engines-%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --no-deps -r $<
+	.venv-$*/bin/python -m pip install --quiet --no-deps -e .
 	touch $@
 
 site: $(VENV)/.test
@@ -71,6 +72,7 @@ publish: $(VENV)/.test
 bench: $(VENV)/.test .venv-modelopt/.engines
 	$(BIN)/python tests/bench/run.py
 	$(BIN)/python tests/bench/site_cost.py
+	$(BIN)/python tests/bench/client.py
 	.venv-modelopt/bin/python tests/bench/formats.py
 
 # Versions and hashes, no addresses. Needs uv.

@@ -109,17 +109,17 @@ def _steps(found: list[tuple[Fence, str]], path: Path, relative: str, snippets: 
 
 def _file(snippets: Path, inside: str, name: str, at: str) -> Path:
     """The file that an include names; BadPage where it is missing or not `inside`, the real folder, also by a link."""
+    file = snippets / name
     try:
-        file = os.path.realpath(snippets / name)
-        exists = Path(file).is_file()
+        real, exists = os.path.realpath(file), file.is_file()
     except (OSError, ValueError):
-        file, exists = f"{inside}/", False
-    if not file.startswith(f"{inside}/") or ".." in name.split("/"):
+        real, exists = f"{inside}/", False
+    if not real.startswith(f"{inside}/") or ".." in name.split("/"):
         raise BadPage(f"{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
     if not exists:
         known = (p.relative_to(snippets).as_posix() for p in snippets.rglob("*") if p.suffix in LANGUAGES)
         raise BadPage(f"{at}: no snippet '{name}' under {snippets}: {did_you_mean(name, known)}")
-    return snippets / name
+    return file
 
 
 def _refuse_misfit(snippet: Snippet, fence: Fence, at: str) -> None:

@@ -1,6 +1,6 @@
 """Python steps: each a complete script in a fresh interpreter state, under the `python` of its session.
 
-Where that `python` is our own interpreter, a warm process forks for each script (1 to 3 ms); any other is
+Where that `python` is our own interpreter, a warm process forks for each script, in under a millisecond; any other is
 started anew, as is ours where the session sets a variable that only a starting interpreter reads.
 """
 

@@ -178,7 +178,7 @@ def test_the_report_has_a_row_a_level_and_says_what_went_wrong() -> None:
         "1", "0", "3/3", "200 (100–300)", "20.0 (19.2–20.8)", "2.70", "50.0", "320", "135", "–",
     ]  # fmt: skip
     assert re.split(r"\s{2,}", second.strip())[:4] == ["4", "0", "1/2", "100"]
-    assert other.startswith("trtllm: stand-in for Qwen3-8B-NVFP4, vLLM")
+    assert other.startswith("trtllm: stand-in for Qwen3-8B-NVFP4, NVIDIA GB10")
     notes = " ".join(rest)
     assert "4 streams: a request failed: broke off" in notes
     assert "answered by SmolLM2-135M-Instruct on llama.cpp: they show that the benchmark works" in notes
@@ -233,10 +233,13 @@ KNOWN = replace(
 
 def test_plots_on_the_terminal() -> None:
     drawn = charts.text([KNOWN, STAND_IN])
-    assert re.search(r"vllm, 1 stream, TPOT 20\.0 ms +█{40} 135", drawn)
-    assert re.search(r"trtllm \(stand-in\), 1 stream, TPOT 20\.0 ms +█{14} 48", drawn)
+    assert re.search(r"vllm, 1 stream, TPOT 20\.0 ms +█{40} 135\.0", drawn)
+    assert re.search(r"trtllm \(stand-in\), 1 stream, TPOT 20\.0 ms +█{14} 48\.5", drawn)
     assert "vllm, 4 streams" in drawn
     assert charts.text([]) == ""
+    deep = replace(RESULT, runs=(Run.of(1, 4096, REQUESTS),))
+    assert "vllm, 1 stream, context 4096, TPOT" in charts.text([deep])
+    assert len(charts.points([RESULT, deep])) == 2
 
 
 def test_the_html_page_asks_nobody_for_anything() -> None:

@@ -14,7 +14,17 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from checkpoint_samples import Shapes, entry, headers_only, make, nvfp4_shapes, quantized, raw_file, weights
+from checkpoint_samples import (
+    CONFIG,
+    Shapes,
+    entry,
+    headers_only,
+    make,
+    nvfp4_shapes,
+    quantized,
+    raw_file,
+    weights,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +32,7 @@ from gb10docs.checkpoints.checkpoint import INDEX, Checkpoint, open_checkpoint
 from gb10docs.checkpoints.declared import Declared, declared
 from gb10docs.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError
 from gb10docs.checkpoints.files import LocalFiles
+from gb10docs.checkpoints.header import read_header
 from gb10docs.checkpoints.shards import CannotWriteCheckpointError
 from gb10docs.checkpoints.weights import weights_of
 from gb10docs.checkpoints.writing import write
@@ -29,6 +40,7 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.formats import fp8, int4, mxfp4, nvfp4
 
 UP = "model.layers.1.mlp.up_proj"
+X = np.ones((8, 128), np.float32)
 
 
 @contextmanager
@@ -128,6 +140,15 @@ def test_shards_and_their_index(tmp_path: Path) -> None:
     assert not list(parts.glob("*.part"))
 
 
+def test_a_weight_longer_than_a_file_may_be_has_one_to_itself(tmp_path: Path) -> None:
+    write(tmp_path, [("a", X), ("b", X), ("c", X)], shard_bytes=1)
+    assert [list(read_header(LocalFiles(tmp_path), shard)) for shard in open_checkpoint(tmp_path).shards] == [
+        ["a"],
+        ["b"],
+        ["c"],
+    ]
+
+
 class Counted(LocalFiles):
     """Counts the bytes that are read."""
 
@@ -174,6 +195,23 @@ def test_gpt_oss_keeps_blocks_on_an_axis_of_their_own(tmp_path: Path) -> None:
     assert np.array_equal(checkpoint.weight(name).dequantize(), weight.dequantize())
 
 
+def test_words_without_weight_shape_and_with_zero_points(tmp_path: Path) -> None:
+    weight = int4.quantize(X)
+    parts = {"weight_packed": weight.pack().view("<i4"), "weight_scale": weight.scales}
+    write(tmp_path / "whole", [(f"a.{role}", one) for role, one in parts.items()])
+    assert np.array_equal(open_checkpoint(tmp_path / "whole").weight("a").dequantize(), weight.dequantize())
+    parts["weight_zero_point"] = np.zeros((1, 1), np.int32)
+    write(tmp_path / "zeros", [(f"a.{role}", one) for role, one in parts.items()])
+    with pytest.raises(BadCheckpointError, match="zero points"):
+        open_checkpoint(tmp_path / "zeros").weight("a")
+
+
+def test_blocks_of_two_axes(tmp_path: Path) -> None:
+    weight = mxfp4.quantize(np.random.default_rng(1).normal(size=(3, 64)).astype(np.float32))
+    write(tmp_path, [("a.blocks", weight.pack()), ("a.scales", weight.scales)])
+    assert np.array_equal(open_checkpoint(tmp_path).weight("a").dequantize(), weight.dequantize())
+
+
 def test_blocks_without_scales_are_a_tensor_like_any_other(tmp_path: Path) -> None:
     write(tmp_path, [("memory_blocks", np.zeros((2, 2), np.float32))])
     assert open_checkpoint(tmp_path).weights["memory_blocks"].format == "FP32"
@@ -203,8 +241,8 @@ def test_the_last_word_of_a_row_is_cut_to_weight_shape(tmp_path: Path) -> None:
     assert np.array_equal(open_checkpoint(tmp_path).weight("a").dequantize(), weight.dequantize())
 
 
-@pytest.mark.parametrize("shape", [[3, 15], [3, 25], [4, 20], [20]])
-def test_a_weight_shape_that_does_not_fit(tmp_path: Path, shape: list[int]) -> None:
+@pytest.mark.parametrize("shape", [[3, 15], [3, 25], [4, 20], [20], [[3, 20]], 20, [3.0, float("nan")]])
+def test_a_weight_shape_that_does_not_fit(tmp_path: Path, shape: Any) -> None:
     parts = {
         "weight_packed": np.zeros((3, 3), np.int32),
         "weight_scale": np.ones((3, 1), np.float32),
@@ -233,6 +271,16 @@ LAYOUTS: dict[str, Layout] = {
         (2, 16),
     ),
     "FP8 of experts": ({"weight": ((2, 4, 32), E4M3), "weight_scale": ((2,), np.float32)}, "FP8", (4, 32)),
+    "FP8 in blocks of a row": (
+        {"weight": ((4, 32), E4M3), "weight_scale": ((4, 2), np.float32)},
+        "FP8",
+        (1, 16),
+    ),
+    "FP8 in blocks of rows": (
+        {"weight": ((4, 32), E4M3), "weight_scale": ((2, 1), np.float32)},
+        "FP8",
+        (2, 32),
+    ),
     "MXFP8": ({"weight": ((4, 32), E4M3), "weight_scale": ((4, 1), np.uint8)}, "MXFP8", (1, 32)),
     "INT8": ({"weight": ((4, 32), np.int8), "weight_scale": ((4,), np.float32)}, "INT8", (1, 32)),
     "INT4 along rows": (
@@ -272,7 +320,9 @@ def test_scales_of_int4_that_are_not_in_rows(tmp_path: Path, shape: tuple[int, .
         open_checkpoint(tmp_path).weight("a")
 
 
-@pytest.mark.parametrize("layout", ["MXFP8", "INT8", "FP8 in blocks"])
+@pytest.mark.parametrize(
+    "layout", ["MXFP8", "INT8", "FP8 in blocks", "FP8 in blocks of a row", "FP8 in blocks of rows"]
+)
 def test_a_format_that_is_told_but_not_read(tmp_path: Path, layout: str) -> None:
     parts, _, _ = LAYOUTS[layout]
     write(tmp_path, [(f"a.{role}", np.zeros(*about)) for role, about in parts.items()])
@@ -296,6 +346,26 @@ def test_packed_words_hold_as_many_bits_as_the_configuration_says(tmp_path: Path
 
 PARTS = nvfp4_shapes("a", 4, 32)
 FAULTS: dict[str, tuple[Shapes, str]] = {
+    "a vector with a scale": (
+        {"a.weight": ("U8", (16,)), "a.weight_scale": ("F8_E4M3", (1,))},
+        "no format known",
+    ),
+    "BF16 with a scale": ({"a.weight": ("BF16", (4, 16)), "a.weight_scale": ("F32", ())}, "no format known"),
+    "a scale of other rows, flat": (PARTS | {"a.weight_scale": ("F8_E4M3", (7,))}, "do not fit"),
+    "a scale of four axes": (PARTS | {"a.weight_scale": ("F8_E4M3", (2, 3, 2, 1))}, "do not fit"),
+    "no rows": ({"a.weight": ("U8", (0, 16)), "a.weight_scale": ("F8_E4M3", (3, 2))}, "do not fit"),
+    "half a block": (
+        {"a.weight": ("U8", (4, 23)), "a.weight_scale": ("F8_E4M3", (4, 3)), "a.weight_scale_2": ("F32", ())},
+        "46 columns are no multiple of the 16",
+    ),
+    "scales of more experts": (
+        {
+            "a.weight": ("U8", (2, 4, 16)),
+            "a.weight_scale": ("F8_E4M3", (3, 4, 2)),
+            "a.weight_scale_2": ("F32", ()),
+        },
+        "do not fit",
+    ),
     "no scales": ({"a.weight": ("U8", (4, 16))}, "without weight_scale"),
     "FP8 without a scale": ({"a.weight": ("F8_E4M3", (4, 16))}, "without weight_scale"),
     "no weight": ({"a.weight_scale": ("F8_E4M3", (4, 2))}, "but no weight"),
@@ -324,13 +394,19 @@ def test_two_tensors_cannot_be_the_same_part(tmp_path: Path) -> None:
 
 
 def test_integers_and_scalars_stand_for_themselves(tmp_path: Path) -> None:
-    shapes = {"a.k_scale": ("F32", ()), "a.position_ids": ("I64", (8,)), "a.table": ("I64", (8, 8))}
+    shapes: Shapes = {
+        "a.k_scale": ("F32", ()),
+        "a.position_ids": ("I64", (8,)),
+        "a.table": ("I64", (8, 8)),
+        "mask.weight": ("U8", (8,)),
+    }
     headers_only(tmp_path / "model.safetensors", shapes)
     found = open_checkpoint(tmp_path).weights
     assert {name: one.format for name, one in found.items()} == {
         "a.k_scale": "FP32",
         "a.position_ids": "I64",
         "a.table": "unknown",
+        "mask": "U8",
     }
     assert not any(one.faults or one.quantized for one in found.values())
 
@@ -350,10 +426,30 @@ def test_a_dtype_without_an_array(tmp_path: Path) -> None:
         open_checkpoint(tmp_path).read("a")
 
 
-def test_a_scale_of_several_numbers(tmp_path: Path) -> None:
-    headers_only(tmp_path / "model.safetensors", PARTS | {"a.weight_scale_2": ("F32", (2,))})
-    with pytest.raises(BadCheckpointError, match="weight_scale_2 has 2 numbers"):
+@pytest.mark.parametrize("scale", [("F32", (2,)), ("F32", (1 << 40,)), ("C64", ()), ("I32", ())])
+def test_a_tensor_scale_that_is_not_one_number(tmp_path: Path, scale: tuple[str, tuple[int, ...]]) -> None:
+    headers_only(tmp_path / "model.safetensors", PARTS | {"a.weight_scale_2": scale})
+    with at_most(5), pytest.raises(BadCheckpointError, match="weight_scale_2 should be one number"):
         open_checkpoint(tmp_path).weight("a")
+
+
+def test_fp8_of_five_exponent_bits_is_not_read_as_one_of_four(tmp_path: Path) -> None:
+    headers_only(
+        tmp_path / "model.safetensors", {"a.weight": ("F8_E5M2", (2, 2)), "a.weight_scale": ("F32", ())}
+    )
+    checkpoint = open_checkpoint(tmp_path)
+    assert checkpoint.weights["a"].format == "FP8"
+    with pytest.raises(BadCheckpointError, match="F8_E5M2 is not read"):
+        checkpoint.weight("a")
+
+
+def test_what_scales_an_input_leaves_a_weight_unquantized(tmp_path: Path) -> None:
+    write(
+        tmp_path, [("a.weight", X), ("a.input_scale", np.array(1, np.float32)), ("a.pre_quant_scale", X[0])]
+    )
+    checkpoint = open_checkpoint(tmp_path)
+    assert checkpoint.weights["a"].format == "FP32"
+    assert np.array_equal(checkpoint.weight("a").dequantize(), X)
 
 
 # A file that lies.
@@ -387,6 +483,13 @@ LIES = {
         "cannot be U8",
     ),
     "a shape smaller than its bytes": (raw_file({"a": entry("F32", [], 0, 8)}, b"12345678"), "cannot be F32"),
+    "a shape that is an object": (raw_file({"a": {**ONE["a"], "shape": {}}}, b"1"), "no list of sizes"),
+    "no shape": (raw_file({"a": {"dtype": "U8", "data_offsets": [0, 4]}}, b"1234"), "no list of sizes"),
+    "no offsets": (raw_file({"a": {"dtype": "U8", "shape": [4]}}, b"1234"), "no beginning and end"),
+    "offsets before the header's end": (
+        raw_file({"a": entry("U8", [4], -4, 0)}, b"1234"),
+        "no beginning and end",
+    ),
     "an end before the beginning": (raw_file({"a": entry("U8", [4], 4, 0)}, b"1234"), "no beginning and end"),
     "three offsets": (
         raw_file({"a": {**ONE["a"], "data_offsets": [0, 2, 4]}}, b"1234"),
@@ -423,6 +526,11 @@ def test_the_most_values_that_are_let_through_take_bounded_memory(tmp_path: Path
     folder = write_file(tmp_path, raw_file(b'{"a":[' + b"[]," * 990_000 + b"[]]}"))
     with at_most(200), pytest.raises(BadCheckpointError, match="dtype"):
         open_checkpoint(folder)
+
+
+def test_a_file_that_is_gone_when_it_is_its_turn(tmp_path: Path) -> None:
+    with pytest.raises(IncompleteCheckpointError, match=r"model\.safetensors: not there"):
+        read_header(LocalFiles(tmp_path), "model.safetensors")
 
 
 def test_a_file_cut_off_anywhere_says_so(tmp_path: Path) -> None:
@@ -806,13 +914,12 @@ def test_the_configuration_is_worded_as_compressed_tensors_words_it(tmp_path: Pa
 
 def test_what_is_not_quantized_has_no_quantization_config(tmp_path: Path) -> None:
     make(tmp_path, "")
-    assert "quantization_config" not in json.loads((tmp_path / "config.json").read_text())
+    assert json.loads((tmp_path / "config.json").read_text()) == CONFIG
     assert not (tmp_path / "hf_quant_config.json").exists()
 
 
 # What cannot be written.
 
-X = np.zeros((8, 128), np.float32) + 1
 REFUSED: dict[str, tuple[list[tuple[str, Any]], dict[str, Any], str]] = {
     "a name twice": ([("a.weight", X), ("a.weight", X)], {}, "given twice"),
     "two formats": ([("a.weight", nvfp4.quantize(X)), ("b.weight", mxfp4.quantize(X))], {}, "another format"),

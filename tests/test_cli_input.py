@@ -22,6 +22,7 @@ LAZY = (
     "uvicorn",
     "starlette",
     "jsonschema",
+    "pydantic",
 )
 
 
@@ -303,14 +304,30 @@ def test_the_doctor_on_the_course() -> None:
     assert "lesson-03" in done.stdout
 
 
-def test_what_is_heavy_is_not_imported_for_the_command_line() -> None:
-    loaded = "{name.partition('.')[0] for name in sys.modules}"
-    code = f"import sys, gb10docs.cli; print(*sorted(set({LAZY!r}) & {loaded}))"
+def loaded(code: str, *arguments: str) -> str:
+    """What some code has imported of what is heavy."""
+    names = "{name.partition('.')[0] for name in sys.modules}"
+    code = f"import sys, gb10docs.cli\n{code}\nprint(*sorted(set({LAZY!r}) & {names}), file=sys.stderr)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "\n"
+    return done.stderr.strip()
+
+
+def test_what_is_heavy_is_not_imported_for_the_command_line() -> None:
+    assert loaded("") == ""
+
+
+def test_nor_for_a_run_that_has_no_use_for_it(tree: Tree, tmp_path: Path) -> None:
+    root = tree(OK | {"snippets/a.sh": step("expect.contains = ['1']", body="echo 1\n")})
+    report = tmp_path / "report"
+    files = ["--json", f"{report}.json", "--junit", f"{report}.xml"]
+    assert (
+        loaded("gb10docs.cli.main()", "run", "lesson-01", "--root", str(root), "--target", "cpu", *files)
+        == ""
+    )
+    assert '"passed": 1' in Path(f"{report}.json").read_text()
 
 
 def test_no_arguments_show_the_help() -> None:

@@ -187,6 +187,7 @@ def test_a_format_that_nobody_knows_is_said_to_be_unknown(tmp_path: Path) -> Non
     headers_only(tmp_path / "model.safetensors", shapes)
     found = inspection_of(tmp_path)
     assert [row.format for row in found.rows] == ["unknown", "unknown", "BF16"]
+    assert found.parameters == 8 * 64 + 8 + 4
     assert "unknown" in report.render(found)
 
 
@@ -196,6 +197,18 @@ def test_rows_stand_in_the_order_of_a_model(tmp_path: Path) -> None:
     assert layers[0] == "model.embed_tokens"
     assert layers[1] == "model.layers.*.mlp.down_proj"
     assert layers[-2:] == ["lm_head", "vectors and scalars"]
+
+
+def test_vectors_share_a_row_whatever_their_length(qwen: Path) -> None:
+    (row,) = [row for row in inspection_of(qwen).rows if row.layer == "vectors and scalars"]
+    assert (row.count, row.shape, row.values) == (145, [], 36 * (2 * 4096 + 2 * 128) + 4096)
+
+
+@pytest.mark.parametrize("architectures", [None, "Qwen3", [], [1], {"a": 1}])
+def test_an_architecture_that_is_none(tmp_path: Path, architectures: Any) -> None:
+    headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (2, 2))})
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": architectures}))
+    assert inspection_of(tmp_path).architecture == ""
 
 
 def test_layers_and_experts_share_a_row(tmp_path: Path) -> None:
@@ -367,6 +380,26 @@ def test_weights_only_where_activations_are_said_to_be_quantized(tmp_path: Path)
     assert any("activations have 4 bits too" in fault for fault in inspection_of(tmp_path).faults)
 
 
+def test_scales_that_do_not_fit_are_said_not_to(tmp_path: Path) -> None:
+    shapes = nvfp4_shapes("a", 4, 32) | {"a.weight_scale": ("F8_E4M3", (5, 2))}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    found = inspection_of(tmp_path)
+    assert found.scheme == "NVFP4"
+    assert "does not fit" in report.render(found)
+
+
+def test_a_group_is_no_matter_of_a_scale_for_the_whole_weight(tmp_path: Path) -> None:
+    make(tmp_path, "fp8", activations=True)
+    configure(tmp_path, config_groups={"group_0": {"weights": {"num_bits": 8, "group_size": 32}}})
+    assert inspection_of(tmp_path).faults == []
+
+
+def test_layers_are_counted_where_they_have_the_usual_names(tmp_path: Path) -> None:
+    headers_only(tmp_path / "model.safetensors", {"transformer.h.0.attn.weight": ("BF16", (4, 4))})
+    (tmp_path / "config.json").write_text(json.dumps({"num_hidden_layers": 12}))
+    assert inspection_of(tmp_path).faults == []
+
+
 def test_many_faults_are_counted(tmp_path: Path) -> None:
     shapes: Shapes = {f"m.{n}.weight": ("U8", (4, 16)) for n in range(100)}
     headers_only(tmp_path / "model.safetensors", shapes)
@@ -463,6 +496,22 @@ def test_a_terminal_gets_a_drawn_table(tmp_path: Path) -> None:
     assert "4.50" in drawn
 
 
+@pytest.mark.parametrize("place", ["nope", "a/b/c", "./nope", "../nope", "~/nope-nope", "/nope"])
+def test_what_can_only_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GB10DocsError, match="No such file"):
+        inspect(place, None, None, None)
+
+
+def test_a_folder_goes_before_a_repository_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "who" / "what", "nvfp4")
+    monkeypatch.chdir(tmp_path)
+    assert inspect("who/what", None, None, None) == 0
+    assert capsys.readouterr().out.startswith("who/what\n")
+
+
 # A repository.
 
 
@@ -481,7 +530,13 @@ def hub(qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
         (folder / "only" / "below").mkdir()
         make(folder / "only" / "below", "nvfp4")
         app = hub.app(
-            {REPO: qwen, "who/broken": folder, "who/whole": qwen, "who/below": folder / "only"},
+            {
+                REPO: qwen,
+                "who/broken": folder,
+                "who/whole": qwen,
+                "who/below": folder / "only",
+                "who/short": qwen,
+            },
         )
         sent: list[int] = []
 
@@ -490,6 +545,10 @@ def hub(qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
                 sent.append(len(message.get("body", b"")))
                 await send(message)
 
+            if "who/short" in scope["path"] and scope["method"] == "GET" and "resolve" in scope["path"]:
+                await count({"type": "http.response.start", "status": 206, "headers": []})
+                await count({"type": "http.response.body", "body": b"12345"})
+                return
             if "who/whole" in scope["path"]:
                 scope = {**scope, "headers": [one for one in scope["headers"] if one[0] != b"range"]}
             await app(scope, receive, count)
@@ -517,6 +576,7 @@ def test_a_repository_is_inspected_without_fetching_it(hub: tuple[str, list[int]
     [
         ("who/what", "nor a repository that http://127"),
         ("who/broken", "not the JSON of a checkpoint"),
+        ("who/short", "the hub sent 5 of"),
         ("who/below", "no safetensors file there"),
         ("who/whole", "does not send parts of a file"),
         ("who/wh at", "neither a path that is there nor a repository"),
@@ -541,6 +601,12 @@ def test_no_network(environment: dict[str, str], told: str) -> None:
     assert status == 2
     assert told in errors
     assert "Traceback" not in errors
+
+
+def test_the_hub_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(GB10DocsError, match="install huggingface_hub"):
+        inspect("who/what", None, None, None)
 
 
 # Whatever the bytes are.

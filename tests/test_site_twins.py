@@ -20,6 +20,12 @@ description: What one is for.
 See [two](../two.md#part), [a notebook](<sums.ipynb>), [a file](file.zip), [the web](https://example.org/x.md)
 and [three][]. [A button](two.md){ .md-button }
 
+<div class="drawing">
+<svg viewBox="0 0 2 1" role="img" aria-label="A line from t0 to t1.">
+<path d="M0 0H2"/>
+</svg>
+</div>
+
 </div>
 
 === "Python"
@@ -38,6 +44,8 @@ TWIN = """# One
 
 See [two](../two.txt#part), [a notebook](<sums.txt>), [a file](file.zip), [the web](https://example.org/x.md)
 and [three][]. [A button](two.txt)
+
+A line from t0 to t1.
 
 === "Python"
 

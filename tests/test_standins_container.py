@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from docker.errors import APIError, DockerException
+from driving import header
+from program import Program
 from sample import MODEL, report, step
 from test_plan import LESSON, actions, compose, plan, reasons, snippet
 from trees import Tree
@@ -302,3 +304,22 @@ def test_evidence_names_the_engine_in_the_container(tree: Tree, engine: None) ->
         "sha256:ab",
     )
     assert told.version.startswith("xllamacpp ")
+
+
+def test_a_page_without_servers_needs_no_engine(program: Program) -> None:
+    """Neither is an image built, nor does Compose read anything else than a reader's would."""
+    program.environment["DOCKER_HOST"] = "tcp://127.0.0.1:1"
+    program.page(header('needs = ["network:huggingface.co"]') + 'echo "${COMPOSE_FILE-as it is}"\n')
+    words = (
+        "--root",
+        str(program.root),
+        "--target",
+        "cpu",
+        "--stand-in",
+        "docker",
+        "--json",
+        str(program.json),
+    )
+    status, out, err = program.run("run", "page", *words)
+    assert (status, err) == (0, ""), out
+    assert program.steps()[0]["stdout"] == "as it is\n"

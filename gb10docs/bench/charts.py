@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from gb10docs.bench import table
 from gb10docs.bench.results import Result
+from gb10docs.bench.workload import named
 from gb10docs.errors import GB10DocsError
 
 THROUGHPUT = "Throughput against latency: a point a level, more streams to the right and up"
@@ -34,21 +35,21 @@ class Point(NamedTuple):
     system_tok_s: float
 
 
-def points(results: Sequence[Result]) -> dict[str, list[Point]]:
-    """By label, the levels at which both were measured."""
-    found: dict[str, list[Point]] = {}
+def points(results: Sequence[Result]) -> dict[tuple[str, int], list[Point]]:
+    """By label and context, the levels at which both were measured."""
+    found: dict[tuple[str, int], list[Point]] = {}
     for result in results:
         for run in result.runs:
             if run.tpot_ms and run.system_tok_s:
                 point = Point(run.concurrency, run.tpot_ms.median, run.system_tok_s)
-                found.setdefault(_name(result), []).append(point)
+                found.setdefault((_name(result), run.context), []).append(point)
     return found
 
 
 def shares(results: Sequence[Result]) -> list[tuple[str, float]]:
     """MBU of every run that has one, by label and level."""
     return [
-        (f"{_name(result)}, {_streams(run.concurrency)}", run.mbu)
+        (f"{_name(result)}, {named(run.concurrency, run.context)}", run.mbu)
         for result in results
         for run in result.runs
         if run.mbu is not None
@@ -58,21 +59,13 @@ def shares(results: Sequence[Result]) -> list[tuple[str, float]]:
 def text(results: Sequence[Result]) -> str:
     """Both plots as bars of characters; empty where there is nothing to draw."""
     speeds = [
-        (f"{name}, {_streams(point.streams)}, TPOT {point.tpot_ms:.1f} ms", point.system_tok_s)
-        for name, levels in points(results).items()
+        (f"{name}, {named(point.streams, context)}, TPOT {point.tpot_ms:.1f} ms", point.system_tok_s)
+        for (name, context), levels in points(results).items()
         for point in levels
     ]
     fastest = max((speed for _, speed in speeds), default=0.0)
-    parts = [
-        _bars(
-            "System tok/s against TPOT, a bar a level",
-            speeds,
-            fastest,
-            "{:.0f}",
-        ),
-        _bars(SHARE, shares(results), 1.0, "{:.0%}"),
-    ]
-    return "".join(parts)
+    throughput = _bars("System tok/s against TPOT, a bar a level", speeds, fastest, "{:.1f}")
+    return throughput + _bars(SHARE, shares(results), 1.0, "{:.0%}")
 
 
 def _bars(title: str, values: Sequence[tuple[str, float]], full: float, form: str) -> str:
@@ -107,7 +100,10 @@ def html(results: Sequence[Result]) -> str:
 
 
 def _throughput(results: Sequence[Result]) -> str:
-    drawn = points(results)
+    drawn = {
+        f"{name}, context {context}" if context else name: levels
+        for (name, context), levels in points(results).items()
+    }
     if not drawn:
         return ""
     plots = _plots()
@@ -116,7 +112,7 @@ def _throughput(results: Sequence[Result]) -> str:
         _, tpot, speed = zip(*levels, strict=True)
         axes.plot(tpot, speed, marker="o", label=name)
     axes.set(xlabel="TPOT, ms", ylabel="system tok/s", ylim=(0, None))
-    axes.legend()
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
     said = "; ".join(
         f"{name}: {last.system_tok_s:.0f} tok/s at {last.tpot_ms:.1f} ms"
         for name, (*_, last) in drawn.items()
@@ -152,10 +148,6 @@ def _plots() -> Any:
 def _cells(row: Sequence[str]) -> str:
     head, *rest = map(escape, row)
     return f'<th scope="row">{head}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
-
-
-def _streams(count: int) -> str:
-    return f"{count} stream{'s' if count > 1 else ''}"
 
 
 def _name(result: Result) -> str:

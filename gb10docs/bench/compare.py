@@ -15,6 +15,7 @@ from statistics import median
 
 from gb10docs.bench.metrics import Run
 from gb10docs.bench.results import Result
+from gb10docs.bench.workload import named
 
 CONFIDENCE = 0.95
 FIGURES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "prefill": "prefill_tok_s", "end to end": "e2e_s"}
@@ -73,12 +74,11 @@ def _ratio(name: str, key: str, first: Run, second: Run) -> Ratio | None:
 def render(first: Result, second: Result) -> str:
     """A line a figure and level, aligned; or why nothing can be compared."""
     found = compare(first, second)
-    head = f"{second.label} ({second.started:.16}) over {first.label} ({first.started:.16})"
+    head = f"{second.label} ({second.when}) over {first.label} ({first.when})"
     if not found:
         return f"{head}: no level was measured in both."
     lines = [
-        f"{ratio.concurrency:>3} streams  context {ratio.context:<6}  {ratio.figure:<10}  {_shown(ratio):<26}"
-        f"  {ratio.verdict}"
+        f"{named(ratio.concurrency, ratio.context):<24}  {ratio.figure:<10}  {_shown(ratio):<21}  {ratio.verdict}"
         for ratio in found
     ]
     return "\n".join([head, *lines, *_doubts(first, second)])

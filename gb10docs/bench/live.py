@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TextIO
 
 from gb10docs.bench.load import Progress
-from gb10docs.bench.workload import Level
+from gb10docs.bench.workload import Level, named
 
 Watch = Callable[[Level, Progress], None]
 
@@ -20,7 +20,9 @@ _WINDOW_S = 1.0
 def display(out: TextIO) -> Iterator[Watch]:
     """Something to tell of each level: a line that moves on a terminal, a line a level elsewhere."""
     if not out.isatty():
-        yield lambda level, _: print(f"measuring: {_named(level)}, {level.requests} requests", file=out)
+        yield lambda level, _: print(
+            f"measuring: {named(level.concurrency, level.context)}, {level.requests} requests", file=out
+        )
         return
     from rich.console import Console
     from rich.live import Live
@@ -58,12 +60,6 @@ class Line:
             self._pace = (progress.events - events) / (now - then)
             self._since = now, progress.events
         left = (now - progress.started) / done * (progress.wanted - done) if done else None
-        return (
-            f"{_named(level)}: {done} of {progress.wanted} requests, about {self._pace:.0f} tokens/s now"
-            + (f", {left:.0f} s left" if left is not None else "")
-        )
-
-
-def _named(level: Level) -> str:
-    streams = f"{level.concurrency} stream{'s' if level.concurrency > 1 else ''}"
-    return f"{streams}, context {level.context}" if level.context else streams
+        told = f"{done} of {progress.wanted} requests, about {self._pace:.0f} tokens/s now"
+        in_time = "" if left is None else f", {left:.0f} s left"
+        return f"{named(level.concurrency, level.context)}: {told}{in_time}"

@@ -45,6 +45,11 @@ class Result:
     schema: str = SCHEMA
 
     @property
+    def when(self) -> str:
+        """When it was started, UTC, to the minute."""
+        return self.started[:16].replace("T", " ")
+
+    @property
     def stand_in(self) -> str | None:
         """The stand-in that answered, if one answered any of the requests."""
         return self.server.stand_in

@@ -97,7 +97,7 @@ class _Seen:
 
 def _events(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, dict[str, Any]]]:
     """The `data:` lines of a server-sent event stream, each with the time at which its last byte came."""
-    for now, line in _lines(arrivals):
+    for now, line in lines(arrivals):
         if not line.startswith(b"data:"):
             continue
         data = line.removeprefix(b"data:").strip()
@@ -118,7 +118,8 @@ def _events(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, dict[str, Any]
         yield now, event
 
 
-def _lines(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, bytes]]:
+def lines(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, bytes]]:
+    """The lines of a stream, each with the time at which its last byte came."""
     now, rest = 0.0, b""
     for now, piece in arrivals:
         *whole, rest = (rest + piece).split(b"\n")

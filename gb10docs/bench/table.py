@@ -10,6 +10,7 @@ from textwrap import fill
 from gb10docs.bench.dialects import TITLES
 from gb10docs.bench.metrics import Run, Summary
 from gb10docs.bench.results import Result
+from gb10docs.bench.workload import named
 
 LEGEND = (
     "TTFT: time from sending to the first text. TPOT: time per output token after the first. Both: median "
@@ -50,20 +51,15 @@ def render(results: Sequence[Result]) -> str:
 def heading(result: Result) -> str:
     """Who was measured, where and when, as far as it is known."""
     server = result.server
-    engine = f"{TITLES.get(server.engine, server.engine)} {server.version}".strip()
+    engine = "" if server.stand_in else f"{TITLES.get(server.engine, server.engine)} {server.version}".strip()
     where = result.machine.hardware if server.local else server.url
-    known = (model(result), engine, where, f"{when(result)} UTC")
+    known = (model(result), engine, where, f"{result.when} UTC")
     return fill(f"{result.label}: {', '.join(each for each in known if each)}", WIDTH)
 
 
 def model(result: Result) -> str:
     """The model, and whether something else answered in its place."""
     return f"stand-in for {result.server.model}" if result.stand_in else result.server.model
-
-
-def when(result: Result) -> str:
-    """When it was started, to the minute."""
-    return result.started[:16].replace("T", " ")
 
 
 def figures(run: Run) -> tuple[str, ...]:
@@ -91,7 +87,7 @@ def rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
     """One row a level, under `ABOUT` and `FIGURES`."""
     for result in results:
         for run in result.runs:
-            yield (result.label or "–", model(result), when(result), *figures(run))
+            yield (result.label or "–", model(result), result.when, *figures(run))
 
 
 def markdown(results: Sequence[Result]) -> str:
@@ -132,7 +128,7 @@ def notes(results: Sequence[Result]) -> list[str]:
 
 def _notes(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
-        where = f"{result.label}, {when(result)}"
+        where = f"{result.label}, {result.when}"
         if result.stand_in:
             yield (
                 f"Rows marked stand-in were answered by {result.stand_in}: they show that the benchmark works "
@@ -146,16 +142,17 @@ def _notes(results: Sequence[Result]) -> Iterator[str]:
                 "are read than we count, or that something is measured wrongly."
             )
         for run in result.runs:
+            level = f"{where}, {named(run.concurrency, run.context)}"
             for failure in run.failures:
-                yield f"{where}, {run.concurrency} streams: a request failed: {failure}"
+                yield f"{level}: a request failed: {failure}"
             if run.client_load and run.client_load > BUSY:
                 yield (
-                    f"{where}, {run.concurrency} streams: this program used {run.client_load:.0%} of a processor "
+                    f"{level}: this program used {run.client_load:.0%} of a processor "
                     "core, so its times may be late; measure with fewer streams, or from another machine."
                 )
             if run.early_ends:
                 yield (
-                    f"{where}, {run.concurrency} streams: {run.early_ends} of {run.requests.ok} answers ended before "
+                    f"{level}: {run.early_ends} of {run.requests.ok} answers ended before "
                     f"{result.workload.output_tokens} tokens; rates are of the tokens that came."
                 )
 

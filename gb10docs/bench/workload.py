@@ -78,6 +78,12 @@ class Level:
         return max(self.workload.warmup, self.concurrency) if self.workload.warmup else 0
 
 
+def named(concurrency: int, context: int = 0) -> str:
+    """A level in words, such as `4 streams, context 4096`."""
+    streams = f"{concurrency} stream{'s' if concurrency > 1 else ''}"
+    return f"{streams}, context {context}" if context else streams
+
+
 def prompt(tokens: int, tokens_per_word: float) -> str:
     """A prompt of about `tokens` tokens that opens with a number of its own.
 

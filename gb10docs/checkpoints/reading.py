@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from gb10docs.checkpoints.documents import BadCheckpointError
-from gb10docs.checkpoints.weights import PLAIN, Weight
+from gb10docs.checkpoints.weights import FLOATS, PLAIN, Weight
 from gb10docs.formats import e2m1, fp8, int4, mxfp4, nvfp4
 from gb10docs.formats.blocks import BadTensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_WHOLE = ("I32", "I64", "U32", "U64")
 
 Read: TypeAlias = Callable[[str], "NDArray[Any]"]
 """A tensor by its name."""
@@ -99,10 +101,17 @@ def _cut(codes: NDArray[np.uint8], weight: Weight, read: Read) -> NDArray[np.uin
     """Without what fills up the last word of each row."""
     if "weight_shape" not in weight.parts:
         return codes
-    shape = tuple(int(size) for size in read(weight.parts["weight_shape"].name))
-    if len(shape) != codes.ndim or shape[:-1] != codes.shape[:-1] or not 0 <= codes.shape[-1] - shape[-1] < 8:
-        raise BadCheckpointError(f"{weight.name}: its weight_shape {shape} does not fit {codes.shape} codes")
-    return codes[..., : shape[-1]]
+    part = weight.parts["weight_shape"]
+    if part.dtype not in _WHOLE or part.shape != (codes.ndim,):
+        raise BadCheckpointError(
+            f"{weight.name}: its weight_shape is {part.dtype} of shape {list(part.shape)}"
+        )
+    *above, columns = (int(size) for size in read(part.name))
+    if tuple(above) != codes.shape[:-1] or not 0 <= codes.shape[-1] - columns < 8:
+        raise BadCheckpointError(
+            f"{weight.name}: its weight_shape {[*above, columns]} does not fit {codes.shape} codes"
+        )
+    return codes[..., :columns]
 
 
 def _fp8(weight: Weight, read: Read) -> fp8.Quantized:
@@ -112,6 +121,8 @@ def _fp8(weight: Weight, read: Read) -> fp8.Quantized:
         raise BadCheckpointError(
             f"{weight.name}: FP8 with a scale for {rows} × {columns} values is not read here"
         )
+    if weight.parts["weight"].dtype != "F8_E4M3":
+        raise BadCheckpointError(f"{weight.name}: {weight.parts['weight'].dtype} is not read here")
     role = next(role for role in ("weight_scale", "weight_scale_inv") if role in weight.parts)
     scales = read(weight.parts[role].name)
     fitted = scales.reshape(()) if scales.size == 1 else scales.reshape(*above, height // rows, 1)
@@ -133,7 +144,9 @@ def _bytes(weight: Weight, role: str, read: Read) -> NDArray[np.uint8]:
 
 def _number(weight: Weight, role: str, read: Read) -> float:
     """A tensor of one number."""
-    value = read(weight.parts[role].name)
-    if value.size != 1:
-        raise BadCheckpointError(f"{weight.name}: {role} has {value.size} numbers, and should have one")
-    return float(value.reshape(()))
+    part = weight.parts[role]
+    if part.dtype not in FLOATS or math.prod(part.shape) != 1:
+        raise BadCheckpointError(
+            f"{weight.name}: {role} should be one number, and is {part.dtype} of shape {list(part.shape)}"
+        )
+    return float(read(part.name).reshape(()))

@@ -25,7 +25,7 @@ _ROLE = re.compile(
     r"|weight_shape|weight_zero_point|weight_g_idx|input_scale|input_global_scale|input_zero_point"
     r"|pre_quant_scale|blocks|scales)"
 )
-_FLOATS = frozenset(["F32", "F16", "BF16"])
+FLOATS = frozenset(["F32", "F16", "BF16"])
 _E8M0 = frozenset(["U8", "F8_E8M0"])
 
 
@@ -67,11 +67,11 @@ RULES = (
     Rule("MXFP4", "weight", _BYTES, ("weight_scale",), _E8M0, columns=2, group=32),
     Rule("MXFP4", "weight_packed", _BYTES, ("weight_scale",), _E8M0, columns=2, group=32),
     Rule("MXFP4", "blocks", _BYTES, ("scales",), _E8M0, columns=2, group=32),
-    Rule("INT4", "weight", _BYTES, ("weight_scale",), _FLOATS, rows=2),
-    Rule("INT4", "weight_packed", _WORDS, ("weight_scale",), _FLOATS, columns=8),
+    Rule("INT4", "weight", _BYTES, ("weight_scale",), FLOATS, rows=2),
+    Rule("INT4", "weight_packed", _WORDS, ("weight_scale",), FLOATS, columns=8),
     Rule("MXFP8", "weight", _E4M3, ("weight_scale",), _E8M0, group=32),
-    Rule("FP8", "weight", _E4M3 | {"F8_E5M2"}, ("weight_scale", "weight_scale_inv"), _FLOATS),
-    Rule("INT8", "weight", frozenset(["I8"]), ("weight_scale",), _FLOATS),
+    Rule("FP8", "weight", _E4M3 | {"F8_E5M2"}, ("weight_scale", "weight_scale_inv"), FLOATS),
+    Rule("INT8", "weight", frozenset(["I8"]), ("weight_scale",), FLOATS),
 )
 ELEMENTS = ("weight", "weight_packed", "blocks")
 """Roles of tensors that hold the elements; the other roles belong to them."""
@@ -157,7 +157,7 @@ def _weight(name: str, parts: dict[str, Tensor], word_bits: int) -> Weight:
     rule = next((rule for rule in RULES if _fits(rule, parts)), None)
     if rule is None:
         return _unquantized(name, elements, parts)
-    if rule.weight == "weight_packed" and rule.dtypes == _WORDS:
+    if rule.dtypes == _WORDS:
         rule = rule._replace(format=f"INT{word_bits}", columns=32 // word_bits)
     shape = _unpacked(elements.shape, rule)
     scale = next(parts[role] for role in rule.scales if role in parts)
@@ -182,9 +182,10 @@ def _fits(rule: Rule, parts: Mapping[str, Tensor]) -> bool:
 def _unquantized(name: str, elements: Tensor, parts: dict[str, Tensor]) -> Weight:
     """One tensor that stands for itself, or a weight whose scales are not there."""
     kind = PLAIN.get(elements.dtype)
-    if kind and len(parts) == 1:
+    scaled = [role for role in parts if role not in ELEMENTS and not role.startswith(("input", "pre_quant"))]
+    if kind and not scaled:
         return Weight(name, kind, elements.shape, parts)
-    if len(parts) > 1:
+    if scaled:
         told = ", ".join(f"{role} {part.dtype}{list(part.shape)}" for role, part in sorted(parts.items()))
         return Weight(name, "unknown", elements.shape, parts, faults=(f"{name}: no format known has {told}",))
     if len(elements.shape) >= 2 and elements.name.endswith((".weight", "weight_packed")):
@@ -228,7 +229,9 @@ def _faults(
         found.append(
             f"{name}: scales of shape {list(scale.shape)} do not fit a {rule.format} weight of {list(shape)}"
         )
-    elif rule.group and (block != (1, rule.group) or shape[-1] % rule.group):
+    elif rule.group and shape[-1] % rule.group:
+        found.append(f"{name}: {shape[-1]} columns are no multiple of the {rule.group} that share a scale")
+    elif rule.group and block != (1, rule.group):
         found.append(
             f"{name}: one scale for {block[0]} × {block[1]} values, and {rule.format} has 1 × {rule.group}"
         )

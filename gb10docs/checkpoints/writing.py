@@ -47,7 +47,7 @@ def write(
         CannotWriteCheckpointError: A checkpoint is there already, a name comes twice, the formats differ, an input
             scale has no weight or a weight none, or the dialect has no such weight.
     """
-    if folder.is_dir() and any(folder.glob("*.safetensors")):
+    if any(folder.glob("*.safetensors")):
         raise CannotWriteCheckpointError(f"{folder}: there is a checkpoint already: take an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     left = dict(input_scales or {})

@@ -35,8 +35,9 @@ def inspect(place: str, revision: str | None, expected: Scheme | None, json_file
             write_text(json_file, text)
     if json_file != Path("-"):
         report.show(inspection)
-    reasons = unmet(inspection, expected) if expected else []
-    return _refuse(place, expected, reasons) if expected and reasons else 0
+    if expected and (reasons := unmet(inspection, expected)):
+        return _refuse(place, expected, reasons)
+    return 0
 
 
 def _open(place: str, revision: str | None) -> Checkpoint:

@@ -62,7 +62,7 @@ def _configuration(checkpoint: Checkpoint, scheme: str) -> Iterator[str]:
     quantized = [weight for weight in checkpoint.weights.values() if weight.quantized]
     if quantized and not declared.method:
         yield f"its weights are {scheme}, but no configuration says so: an engine would take the bytes for weights"
-    if declared.algorithm and scheme not in SCHEMES.get(declared.algorithm.upper(), {scheme}):
+    if scheme not in SCHEMES.get(declared.algorithm.upper(), {scheme}):
         yield f"its configuration says {declared.algorithm}, but its tensors are {scheme}"
     elif scheme == "W4A16_NVFP4" and declared.activations:
         yield "its configuration says that activations have 4 bits too, but there is no scale for them"

@@ -70,7 +70,7 @@ def _is_weight(weight: Weight) -> bool:
 def _rows(weights: Iterable[Weight]) -> list[Row]:
     alike: dict[tuple[object, ...], list[Weight]] = {}
     for weight in weights:
-        matrix = weight.quantized or len(weight.shape) > 1
+        matrix = len(weight.shape) > 1
         layer = _NUMBER.sub("*", weight.name) if matrix else VECTORS
         shape = weight.shape if matrix else ()
         alike.setdefault((layer, shape, weight.format, weight.block), []).append(weight)

@@ -2,7 +2,7 @@
 
 A page holds the place of a table between `<!-- table: formats -->` and `<!-- end of table -->`, and
 `gb10docs site prepare` writes the table there. The API is read from `standins/fields.json`, formats and operations
-from `data/engines.toml`, speeds from `data/published.toml`.
+from `data/engines.toml`, speeds from `data/published.toml` and, our own, `data/batches.toml`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.roofline.catalog import bundled
+from gb10docs.roofline.estimate import estimate
+from gb10docs.roofline.formats import FORMATS
+from gb10docs.roofline.machines import MACHINES
 from gb10docs.roofline.published import Measurement, published
 from gb10docs.roofline.shown import number
 from gb10docs.roofline.tables import read
@@ -40,7 +44,7 @@ class NoSuchTable(GB10DocsError):
 
 
 def pages(root: Path) -> dict[str, str]:
-    """Every page of the engines whose tables have changed or not, by path below `docs/`."""
+    """The engines' pages with their tables written anew, by path below `docs/`."""
     found = sorted((root / "docs" / FOLDER).glob("*.md"))
     return {f"{FOLDER}/{path.name}": filled(path.read_text(encoding="utf-8"), str(path)) for path in found}
 
@@ -130,9 +134,10 @@ def _link(source: Mapping[str, str]) -> str:
 
 def _behaviour(known: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """What an engine does with what a page may ask, each with the row that says so."""
-    unknown, wrong = known["unknown_fields"], known["unknown_model"]
+    unknown, wrong, beyond = (
+        known[name] for name in ("unknown_fields", "unknown_model", "answer_beyond_context")
+    )
     fate = {"reject": "refused", "ignore": "ignored"}[unknown["value"]]
-    checked = wrong["status"] != "stricter than source"
     return {
         "Says that it is ready": (f"`GET {known['health']['value']}`", known["health"]),
         **{
@@ -140,19 +145,27 @@ def _behaviour(known: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, An
             for name in _ASKED
         },
         "A field that it does not know": (fate, unknown),
-        "A model that it does not serve": (str(wrong["value"]) if checked else "not looked at", wrong),
+        "A model that it does not serve": (
+            "not looked at" if _is_stricter(wrong) else str(wrong["value"]),
+            wrong,
+        ),
         "Thinking is switched off by": _quiet(known),
         "Thoughts arrive in": (f"`{known['thinking_in']['value']}`", known["thinking_in"]),
         "What a request leaves out": (_defaults(known), known["defaults"]),
         "An answer beyond the context": (
-            {"reject": "refused", "cut": "cut"}[known["answer_beyond_context"]["value"]],
-            known["answer_beyond_context"],
+            "cut" if beyond["value"] == "cut" or _is_stricter(beyond) else "refused",
+            beyond,
         ),
         "An error's text is in": (
             {"flat": "`message`", "nested": "`error.message`"}[known["error"]["value"]],
             known["error"],
         ),
     }
+
+
+def _is_stricter(row: Mapping[str, Any]) -> bool:
+    """Whether only the stand-in does what the row says; the engine does not."""
+    return bool(row["status"] == "stricter than source")
 
 
 def _quiet(known: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -192,6 +205,25 @@ def _speed(one: Measurement) -> tuple[str, ...]:
     )
 
 
+def _measured(machine: str) -> str:
+    """Speeds of our own on a machine, each with its share of what we compute."""
+    said = read("batches")[machine]
+    rows = []
+    for name, speeds in said["tok_s"].items():
+        model, _, form = name.partition(" ")
+        cells = (
+            _share(tok_s, model, form, machine, batch, said["context"])
+            for tok_s, batch in zip(speeds, said["batches"], strict=True)
+        )
+        rows.append((f"{model}, {FORMATS[form].title}", *cells))
+    return table(("Model, format", *(f"Batch {batch}" for batch in said["batches"])), rows)
+
+
+def _share(tok_s: float, model: str, form: str, machine: str, batch: int, context: int) -> str:
+    bound = estimate(bundled(model), FORMATS[form], MACHINES[machine], batch=batch, context=context)
+    return f"{number(tok_s)} tok/s, {number(100 * tok_s / bound.ceiling_tok_s)} %"
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "overview": _overview,
     "formats": lambda _: _compared("formats"),
@@ -199,4 +231,5 @@ TABLES: dict[str, Callable[[str], str]] = {
     "api": _api,
     "contract": _contract,
     "speeds": _speeds,
+    "measured": _measured,
 }

@@ -21,7 +21,7 @@ import gb10docs
 from gb10docs import evidence_page, schemas
 from gb10docs.atomic import CannotWriteError, write_text
 from gb10docs.pages import read_page
-from gb10docs.site import engines, notebooks, reference, steps_json, twins
+from gb10docs.site import contracts, engines, notebooks, reference, steps_json, twins
 from gb10docs.tree import page_paths
 
 CACHE = ".cache/gb10docs"
@@ -61,7 +61,8 @@ def _reference_pages(root: Path) -> Files:
         return {}
     from gb10docs.cli import app
 
-    return {f"{reference.FOLDER}/{name}": text for name, text in reference.pages(app).items()}
+    made = {f"{reference.FOLDER}/{name}": text for name, text in reference.pages(app).items()}
+    return {**made, contracts.PAGE: contracts.page()}
 
 
 def _engine_pages(root: Path) -> Files:

@@ -20,6 +20,8 @@ _LINK = re.compile(
     r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|ipynb)(?=[#>)\s]|$)", re.MULTILINE
 )
 _DRAWS = re.compile(r" *</?(?:div|p)\b[^>]*>")
+_DRAWING = re.compile(r' *<svg\b[^>]*?aria-label="([^"]*)".*?</svg>', re.DOTALL)
+"""A drawing, and what it shows."""
 _ATTRIBUTES = re.compile(r"(?<=\))\{:? ?[.#][^}]*\}")
 
 
@@ -133,7 +135,7 @@ def _expanded(page: Page, lines: list[str], at: int, root: Path) -> list[str]:
 def _plain(lines: list[str]) -> Iterator[str]:
     """Lines outside of fences, less what only draws them, and with links to twins."""
     before = "text"
-    for line in lines:
+    for line in _DRAWING.sub(r"\1", "\n".join(lines)).split("\n") if lines else []:
         if not _DRAWS.fullmatch(line) and (line or before):
             before = line
             yield _LINK.sub(r"\1\2.txt", _ATTRIBUTES.sub("", line))

@@ -43,7 +43,7 @@ def app(service: Service, upstream: str) -> ASGIApp:
     import httpx
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import JSONResponse
     from starlette.routing import Route as At
 
     @contextlib.asynccontextmanager
@@ -56,8 +56,7 @@ def app(service: Service, upstream: str) -> ASGIApp:
             yield {"desk": Desk(service, client)}
 
     async def told(request: Request) -> Response:
-        answer = _filled(service.rules["routes"][request.url.path], request.state.desk.service)
-        return Response(answer, media_type="text/plain") if isinstance(answer, str) else JSONResponse(answer)
+        return _told(_filled(service.rules["routes"][request.url.path], request.state.desk.service))
 
     async def models(request: Request) -> Response:
         served = request.state.desk.service
@@ -217,6 +216,15 @@ async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _told(answer: Any) -> Response:
+    """Text as it is, anything else as JSON."""
+    from starlette.responses import JSONResponse, Response
+
+    if isinstance(answer, str):
+        return Response(answer, media_type="text/plain" if answer else None)
+    return JSONResponse(answer)
 
 
 def _filled(answer: Any, service: Service) -> Any:

@@ -31,7 +31,7 @@ class Supply:
         if not self._hub:
             return {}
         told = {"HF_ENDPOINT": f"http://127.0.0.1:{self._hub.port}", "NO_PROXY": "127.0.0.1,localhost"}
-        return told | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0"}
+        return told | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": ""}
 
     def serve(self, service: Service, _model: str, environment: Mapping[str, str]) -> VllmProcess:
         """Answer for a Compose service on its port."""

@@ -5,4 +5,4 @@
 # timeout = "5m"
 # ///
 gb10docs bench --engine trtllm --model Qwen3-8B-NVFP4 \
-  --requests 3 --warmup 1 --prompt-tokens 64 --output-tokens 64
+  --requests 4 --warmup 1 --prompt-tokens 64 --output-tokens 64

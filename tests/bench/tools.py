@@ -48,20 +48,29 @@ class Tool:
         """
         if self.pins is None:
             return Path(sys.executable)
-        versions = [pin.rpartition("=")[2] for pin in self.pins]
-        folder = cache / "-".join([self.name, *versions, f"python-{platform.python_version()}"])
-        python, whole = folder / "bin" / "python", folder / "whole"
-        if not whole.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            steps = [[sys.executable, "-m", "venv", *([] if self.pins else ["--without-pip"]), str(folder)]]
-            if self.pins:
-                steps.append([str(python), "-m", "pip", "install", "--quiet", *self.pins])
-            for step in steps:
-                done = subprocess.run(step, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    raise ToolError(f"cannot be installed: {last_lines(done.stderr)}")
-            whole.touch()
-        return python
+        return environment(self.name, self.pins, cache)
+
+
+def environment(name: str, pins: Sequence[str], cache: Path) -> Path:
+    """The Python of an environment with these packages, made in the cache folder when it is not there.
+
+    Raises:
+        ToolError: pip could not install them.
+    """
+    versions = [pin.rpartition("=")[2] for pin in pins]
+    folder = cache / "-".join([name, *versions, f"python-{platform.python_version()}"])
+    python, whole = folder / "bin" / "python", folder / "whole"
+    if not whole.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        steps = [[sys.executable, "-m", "venv", *([] if pins else ["--without-pip"]), str(folder)]]
+        if pins:
+            steps.append([str(python), "-m", "pip", "install", "--quiet", *pins])
+        for step in steps:
+            done = subprocess.run(step, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise ToolError(f"cannot be installed: {last_lines(done.stderr)}")
+        whole.touch()
+    return python
 
 
 def _beside(python: Path, program: str) -> str:

