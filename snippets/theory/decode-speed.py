@@ -89,16 +89,15 @@ def write(folder: Path, form: str) -> float:
         "intermediate_size": INNER, "vocab_size": VOCABULARY, "max_position_embeddings": 40960, "hidden_act": "silu",
         "rope_theta": 1000000, "rms_norm_eps": 1e-6, "tie_word_embeddings": False, "attention_bias": False,
     }  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
     if ALGORITHMS[form]:
         told = {
+            "quant_method": "modelopt",
             "quant_algo": ALGORITHMS[form],
             "group_size": 16,
-            "exclude_modules": ["lm_head"],
-            "kv_cache_quant_algo": None,
+            "ignore": ["lm_head"],
         }
-        producer = {"name": "modelopt", "version": "0.47.0"}
-        (folder / "hf_quant_config.json").write_text(json.dumps({"producer": producer, "quantization": told}))
+        config["quantization_config"] = told | {"producer": {"name": "modelopt", "version": "0.47.0"}}
+    (folder / "config.json").write_text(json.dumps(config))
     return sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 1e9
 
 
