@@ -61,6 +61,7 @@ class Behaviour:
     break_from: int | None = None
     die_at: int | None = None
     owner: str = "vllm"
+    root: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
     connections: int = 0
@@ -111,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.behaviour.owner
         listed = [
-            {"id": MODEL, "owned_by": owner, "max_model_len": 8192},
+            {"id": MODEL, "owned_by": owner, "root": self.behaviour.root, "max_model_len": 8192},
             {"id": "another", "owned_by": owner},
         ]
         answers = {"/v1/models": {"object": "list", "data": listed}, "/version": {"version": "0.23.0"}}

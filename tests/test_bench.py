@@ -233,6 +233,27 @@ def test_the_server_says_who_it_is() -> None:
     )
 
 
+QWEN = {"model_type": "qwen3", "hidden_size": 4096, "num_hidden_layers": 36, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 12288, "vocab_size": 151936}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (QWEN, None),
+        ({**QWEN, "num_hidden_layers": 2}, "a model of 1,631 million parameters"),
+        ({"model_type": "unheard-of"}, "a model of another kind"),
+    ],
+)
+def test_a_folder_that_holds_another_model_is_a_stand_in(
+    tmp_path: Path, config: dict[str, object], told: str | None
+) -> None:
+    """A small model under a big one's name has no speed of the big one."""
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with serve(Behaviour(ttft=0, itl=0, tokens=2, root=str(tmp_path))) as url:
+        assert measure(url, QUICK, model=MODEL).server.stand_in == told
+
+
 def test_on_a_real_clock_every_figure_is_true() -> None:
     """A millisecond, or one per cent: what the issue of this tool allows it."""
     behaviour = Behaviour(ttft=0.2, itl=0.02, tokens=21, role_at=0.05, running_usage=True)

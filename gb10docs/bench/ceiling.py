@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from gb10docs import roofline
 from gb10docs.bench.identity import Identity
 from gb10docs.bench.metrics import Request, Run
+from gb10docs.errors import GB10DocsError
 from gb10docs.results import Machine as Here
 from gb10docs.roofline import catalog, machines
 
@@ -74,3 +76,15 @@ def find(server: Identity, here: Here) -> Ceiling | None:
     model = next((found for name in names if name and (found := catalog.known(name))), None)
     cache = "fp8" if _FP8_CACHE.search(" ".join(server.flags)) else "bf16"
     return Ceiling(model, machine, cache) if model and machine else None
+
+
+def other_model(server: Identity) -> str | None:
+    """What the folder that is served holds, where that is not the model whose name it is served under."""
+    named, folder = catalog.known(server.model), Path(server.root)
+    if not named or not server.local or not (folder / "config.json").is_file():
+        return None
+    try:
+        held = catalog.find(str(folder))
+    except GB10DocsError:
+        return "a model of another kind"
+    return None if held.values == named.values else f"a model of {held.total / 1e6:,.0f} million parameters"

@@ -17,7 +17,7 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f27;"
     "background:#fff}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.875rem}"
     "th,td{border-bottom:1px solid #e2e5ea;padding:.35rem .6rem;text-align:right;white-space:nowrap}"
-    "tr>:nth-child(-n+3){text-align:left}tbody th{font-weight:600}div{overflow-x:auto}"
+    "tbody th{padding-top:1.2rem;text-align:left;white-space:normal;font-weight:600}div{overflow-x:auto}"
     "svg{display:block;max-width:44rem;width:100%}"
 )
 _BAR = 40
@@ -87,14 +87,14 @@ def html(results: Sequence[Result]) -> str:
         NoPlotsError: matplotlib is not installed.
     """
     plots = [drawn for drawn in (_throughput(results), _share(results)) if drawn]
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (*table.ABOUT, *table.FIGURES))
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows(results))
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.FIGURES)
+    body = "".join(map(_group, results))
     notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes(results))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Benchmark results</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>'
         '<h1>Benchmark results</h1><div role="region" aria-label="Table of results" tabindex="0">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table><thead><tr>{head}</tr></thead>{body}</table></div>"
         f"{''.join(plots)}<h2>Notes</h2>{notes}</main></body></html>\n"
     )
 
@@ -127,7 +127,8 @@ def _share(results: Sequence[Result]) -> str:
     plots = _plots()
     figure, axes = plots.figure(height=60 + 28 * len(used))
     axes.barh([name for name, _ in used], [100 * share for _, share in used])
-    axes.axvline(100, linestyle="--")
+    axes.axvline(100, linestyle="--", color=plots.MUTED)
+    axes.invert_yaxis()
     axes.set(xlabel="% of the bandwidth")
     said = "; ".join(f"{name}: {share:.0%}" for name, share in used)
     return f"<h2>{SHARE}</h2>{plots.svg(figure, f'{SHARE}: {said}.')}"
@@ -145,9 +146,16 @@ def _plots() -> Any:
     return plots
 
 
-def _cells(row: Sequence[str]) -> str:
-    head, *rest = map(escape, row)
-    return f'<th scope="row">{head}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
+def _group(result: Result) -> str:
+    """A result's heading, and a row a level."""
+    head = (
+        f'<tr><th scope="rowgroup" colspan="{len(table.FIGURES)}">{escape(table.heading(result))}</th></tr>'
+    )
+    levels = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in table.figures(run))}</tr>"
+        for run in result.runs
+    )
+    return f"<tbody>{head}{levels}</tbody>"
 
 
 def _name(result: Result) -> str:

@@ -19,6 +19,7 @@ from gb10docs.bench.workload import named
 
 CONFIDENCE = 0.95
 FIGURES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "prefill": "prefill_tok_s", "end to end": "e2e_s"}
+LIMITS = "The 95 % intervals know the spread from request to request, not that from one start of a server to the next."
 SAME = {
     "prompt_tokens": "tokens of the prompt", "output_tokens": "tokens of the answer",
     "thinking": "whether it may think",
@@ -81,7 +82,7 @@ def render(first: Result, second: Result) -> str:
         f"{named(ratio.concurrency, ratio.context):<24}  {ratio.figure:<10}  {_shown(ratio):<21}  {ratio.verdict}"
         for ratio in found
     ]
-    return "\n".join([head, *lines, *_doubts(first, second)])
+    return "\n".join([head, *lines, LIMITS, *_doubts(first, second)])
 
 
 def _doubts(first: Result, second: Result) -> Iterator[str]:

@@ -63,7 +63,7 @@ class Identity:
     """The command line of the container or process, secrets masked."""
 
     stand_in: str | None = None
-    """What answered in the place of the model, as its response header says."""
+    """What answered in the place of the model, as a response header or the folder that is served says."""
 
 
 async def identify(server: Server, *, engine: str = "", model: str = "") -> Identity:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import gb10docs
 from gb10docs import machine
 from gb10docs.bench import conditions, load
-from gb10docs.bench.ceiling import Ceiling
+from gb10docs.bench.ceiling import Ceiling, other_model
 from gb10docs.bench.ceiling import find as find_ceiling
 from gb10docs.bench.client import Server, chat_body
 from gb10docs.bench.dialects import Dialect, dialect
@@ -80,7 +80,7 @@ class _Session:
             self.identity = await identify(server, engine=self.engine, model=self.model)
             spoken = dialect(self.identity.engine)
             probe = await self._probe(server, spoken)
-            self.identity = replace(self.identity, stand_in=probe.stand_in)
+            self.identity = replace(self.identity, stand_in=probe.stand_in or other_model(self.identity))
             self.ceiling = find_ceiling(self.identity, self.machine)
             tokens_per_word = probe.prompt_tokens / _PROBE_WORDS
             for level in self.workload.levels():

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
-from gb10docs.bench.dialects import TITLES
+from gb10docs.bench.dialects import TITLES, dialect
 from gb10docs.bench.metrics import Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.workload import named
@@ -23,7 +23,7 @@ ABOUT = ("label", "model", "when (UTC)")
 FIGURES = (
     "streams", "context", "answered", "TTFT ms", "TPOT ms", "E2E s", "decode", "prefill", "system", "MBU",
 )  # fmt: skip
-WIDTH = 110
+WIDTH = 100
 """Of headings and notes, in characters."""
 
 BUSY = 0.8
@@ -53,8 +53,14 @@ def heading(result: Result) -> str:
     server = result.server
     engine = "" if server.stand_in else f"{TITLES.get(server.engine, server.engine)} {server.version}".strip()
     where = result.machine.hardware if server.local else server.url
-    known = (model(result), engine, where, f"{result.when} UTC")
+    known = (model(result), engine, where, f"{result.when} UTC", _asked(result))
     return fill(f"{result.label}: {', '.join(each for each in known if each)}", WIDTH)
+
+
+def _asked(result: Result) -> str:
+    workload = result.workload
+    switch = ("off", "on")[workload.thinking] if dialect(result.server.engine).thinks_by else "not set"
+    return f"about {workload.prompt_tokens} tokens in, {workload.output_tokens} out, thinking {switch}"
 
 
 def model(result: Result) -> str:
