@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from gb10docs.errors import GB10DocsError, did_you_mean
 
 PLAIN = frozenset({"docker", "gpu", "privileged", "destructive"})
-WITH_VALUE = frozenset({"memory", "disk", "network", "command", "secret", "server", "model", "result", "package"})
+WITH_VALUE = frozenset(
+    {"memory", "disk", "network", "command", "secret", "server", "model", "result", "package"}
+)
 MADE = frozenset({"model", "command", "result"})
 GRANTED = ("privileged", "destructive")
 

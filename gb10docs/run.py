@@ -440,7 +440,9 @@ def _with_packages(step: Step, around: Surroundings) -> Surroundings:
         return around
     from gb10docs.engines import environments
 
-    return replace(around, python=environments.python_for(packages, around.python, around.environment))
+    python = environments.python_for(packages, around.python, around.environment)
+    variables = environments.variables_for(python, around.python, around.environment)
+    return replace(around, python=python, environment=variables)
 
 
 def _at(step: Step) -> str:

@@ -171,8 +171,13 @@ def test_a_result_that_is_not_there(name: str) -> None:
 
 
 def test_the_report_has_a_row_a_level_and_says_what_went_wrong() -> None:
-    head, columns, first, second, _, other, *rest = table.render([RESULT, STAND_IN]).splitlines()
-    assert head == f"vllm: {MODEL}, vLLM 0.23.0, NVIDIA GB10, 2026-11-22 09:30 UTC"
+    lines = table.render([RESULT, STAND_IN]).splitlines()
+    head, more, columns, first, second, _, other, *rest = lines
+    assert more == "thinking off"
+    assert (
+        head
+        == f"vllm: {MODEL}, vLLM 0.23.0, NVIDIA GB10, 2026-11-22 09:30 UTC, about 128 tokens in, 126 out,"
+    )
     assert re.split(r"\s{2,}", columns.strip()) == list(table.FIGURES)
     assert re.split(r"\s{2,}", first.strip()) == [
         "1", "0", "3/3", "200 (100–300)", "20.0 (19.2–20.8)", "2.70", "50.0", "320", "135", "–",
@@ -192,6 +197,13 @@ def test_the_report_is_no_wider_than_a_page() -> None:
     wide = replace(RESULT, runs=(replace(Run.of(16, 16384, many), mbu=0.75),), label="a-label-of-some-length")
     assert "p95" in table.render([wide])
     assert max(map(len, table.render([wide]).splitlines())) <= 120
+
+
+def test_the_heading_states_whether_the_model_may_think() -> None:
+    on = replace(RESULT, workload=replace(RESULT.workload, thinking=True))
+    unknown = replace(RESULT, server=replace(RESULT.server, engine=""))
+    told = [table.heading(each).partition("thinking ")[2] for each in (RESULT, on, unknown)]
+    assert told == ["off", "on", "not set"]
 
 
 def test_a_server_elsewhere_is_named_by_its_address() -> None:
@@ -378,6 +390,7 @@ def test_the_command_line_measures_keeps_reports_and_compares(tmp_path: Path) ->
     assert [result["label"] for result in whole] == ["one", "two"]
     compared = command(bench, ["compare", "one", "two", "--store", kept])
     assert "too few requests to say" in compared.stdout
+    assert "not that from one start of a server to the next" in compared.stdout
 
 
 def test_failed_requests_are_exit_status_1(tmp_path: Path) -> None:

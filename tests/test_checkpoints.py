@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tracemalloc
@@ -32,7 +33,7 @@ from gb10docs.checkpoints.checkpoint import INDEX, Checkpoint, open_checkpoint
 from gb10docs.checkpoints.declared import Declared, declared
 from gb10docs.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError
 from gb10docs.checkpoints.files import LocalFiles
-from gb10docs.checkpoints.header import read_header
+from gb10docs.checkpoints.header import BITS, read_header
 from gb10docs.checkpoints.shards import CannotWriteCheckpointError
 from gb10docs.checkpoints.weights import weights_of
 from gb10docs.checkpoints.writing import write
@@ -346,6 +347,8 @@ def test_packed_words_hold_as_many_bits_as_the_configuration_says(tmp_path: Path
 
 PARTS = nvfp4_shapes("a", 4, 32)
 FAULTS: dict[str, tuple[Shapes, str]] = {
+    "two weights": (PARTS | {"a.weight_packed": ("U8", (4, 16))}, "more than one weight"),
+    "packed floats": ({"a.weight_packed": ("F32", (4, 16))}, "without weight_scale"),
     "a vector with a scale": (
         {"a.weight": ("U8", (16,)), "a.weight_scale": ("F8_E4M3", (1,))},
         "no format known",
@@ -399,6 +402,7 @@ def test_integers_and_scalars_stand_for_themselves(tmp_path: Path) -> None:
         "a.position_ids": ("I64", (8,)),
         "a.table": ("I64", (8, 8)),
         "mask.weight": ("U8", (8,)),
+        "b.weight_packed": ("BF16", (8,)),
     }
     headers_only(tmp_path / "model.safetensors", shapes)
     found = open_checkpoint(tmp_path).weights
@@ -407,6 +411,7 @@ def test_integers_and_scalars_stand_for_themselves(tmp_path: Path) -> None:
         "a.position_ids": "I64",
         "a.table": "unknown",
         "mask": "U8",
+        "b": "unknown",
     }
     assert not any(one.faults or one.quantized for one in found.values())
 
@@ -765,6 +770,52 @@ def test_no_byte_makes_it_stumble(samples: list[Path], tmp_path: Path, data: st.
         use(folder)
     except GB10DocsError as error:
         assert str(folder) in str(error) or "both claim" in str(error)  # noqa: PT017 - either is well
+
+
+ROLES = ["weight", "weight_packed", "weight_scale", "weight_scale_2", "weight_global_scale", "weight_shape"]
+ROLES += [
+    "weight_zero_point",
+    "weight_scale_inv",
+    "input_scale",
+    "pre_quant_scale",
+    "blocks",
+    "scales",
+    "bias",
+]
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_no_header_that_could_be_true_makes_it_stumble(
+    samples: list[Path], tmp_path: Path, data: st.DataObject
+) -> None:
+    """Each tensor keeps its bytes, and takes them for something else."""
+    shard = data.draw(
+        st.sampled_from([path for folder in samples for path in sorted(folder.glob("*.safetensors"))])
+    )
+    tensors = list(read_header(LocalFiles(shard.parent), shard.name).values())
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for one in tensors:
+        bits = 8 * one.nbytes
+        dtype = data.draw(st.sampled_from([one.dtype, *(d for d, size in BITS.items() if bits % size == 0)]))
+        count = bits // BITS[dtype]
+        likely = [one.shape] if dtype == one.dtype else []
+        shape = data.draw(
+            st.sampled_from([*likely, (count,), (1, count), (count, 1), (1, 1, 1, count), (8, count // 8)])
+        )
+        owner = data.draw(st.sampled_from(["a.", "a_", "b."]))
+        name = data.draw(st.sampled_from([one.name, owner + data.draw(st.sampled_from(ROLES))]))
+        if math.prod(shape) == count:
+            shapes[name] = (dtype, shape)
+    headers_only(tmp_path / "model.safetensors", shapes)
+    try:
+        use(tmp_path)
+    except GB10DocsError as error:
+        assert str(tmp_path) in str(error) or "both claim" in str(error)  # noqa: PT017 - either is well
 
 
 # What a configuration says, and what ours does.

@@ -21,7 +21,7 @@ from gb10docs.compose import Service, read_service
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     path
-    for folder in ("lessons", "theory", "engines", "how-to")
+    for folder in ("lessons", "theory", "engines", "how-to", "appendix")
     for path in (ROOT / "docs" / folder).glob("*.md")
 )
 SNIPPETS = sorted(path for path in (ROOT / "snippets").rglob("*") if path.suffix in {".sh", ".py"})

@@ -99,6 +99,43 @@ def test_its_table(qwen: Path) -> None:
     assert "not quantized: 2.49 GB, 39% of its bytes" in lines
 
 
+WORDS: dict[str, tuple[str, tuple[int, ...], str]] = {
+    "the weight": ("F32", (), "the weight"),
+    "a row": ("F32", (256, 1), "a row"),
+    "several rows": ("F32", (2, 1), "128 rows"),
+    "some of a row": ("F32", (256, 4), "96 values"),
+    "a square": ("F32", (2, 3), "128 × 128"),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_what_shares_a_scale_is_put_in_words(tmp_path: Path, case: str) -> None:
+    dtype, shape, words = WORDS[case]
+    shapes: Shapes = {"a.weight": ("F8_E4M3", (256, 384)), "a.weight_scale": (dtype, shape)}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    text = report.render(inspection_of(tmp_path))
+    assert " ".join(text.split("\n")[4].split()).startswith(f"a 1 256 × 384 FP8 {words} ")
+    assert "FP8, nothing declared, by an unnamed program, 1 file" in text
+
+
+def test_columns_of_figures_are_aligned_to_the_right(tmp_path: Path) -> None:
+    make(tmp_path, "nvfp4")
+    lines = report.render(inspection_of(tmp_path)).split("\n")
+    table = lines[lines.index("") + 1 :]
+    table = table[: table.index("")]
+    assert len({len(line) for line in table}) == 1
+    assert {line[table[0].index("format") - 1] for line in table} == {" "}
+    assert all(line[table[0].index("format")] in "fNB" for line in table)
+
+
+def test_a_checkpoint_without_a_number(tmp_path: Path) -> None:
+    headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (0, 4)), "b": ("I64", (2, 2))})
+    found = inspection_of(tmp_path)
+    assert found.parameters == 4
+    headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (0, 4))})
+    assert "0.00 kB for 0 parameters: – of" in report.render(inspection_of(tmp_path))
+
+
 def test_headers_are_all_that_is_read(qwen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 0
     read = LocalFiles.read
@@ -137,6 +174,9 @@ def test_a_kind_is_told_and_expected(tmp_path: Path, kind: str) -> None:
     make(tmp_path, name, dialect, activations=activations)
     found = inspection_of(tmp_path)
     assert (found.scheme, found.declared, found.method, found.faults) == (scheme, declared, dialect, [])
+    traps = " ".join(found.traps)
+    assert ("without its scales" in traps) is (dialect == "modelopt" and scheme == "FP8")
+    assert "serves it weight-only" not in traps
     for expected in Scheme:
         assert inspect(str(tmp_path), None, expected, None) == (expected != scheme.lower())
 

@@ -46,7 +46,7 @@ def test_either_mark_is_enough(spawn: Spawn) -> None:
     by_variable = spawn("", env={**os.environ, processes.MARK: RUN})
     with processes.marking(RUN):
         by_limit = spawn("", env={}, start_new_session=True)
-        other = "0" + RUN[1:]
+        other = f"{int(RUN, 16) ^ 1:012x}"
     with processes.marking(other):
         of_another = spawn("", env={})
     unmarked = spawn("")

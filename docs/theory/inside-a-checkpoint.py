@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Inside a checkpoint
 #
-# A checkpoint is a folder: `config.json`, and one or more safetensors files. This page makes two small ones, opens them
+# A checkpoint is a folder: `config.json`, and one or more safetensors files. This page makes small ones, opens them
 # byte by byte, and decodes one weight by hand. Then you know what an engine has to get right, and where it can go
 # wrong without a word.
 #
@@ -21,13 +21,19 @@
 # those of a Qwen3.
 
 # %%
+import json
+import struct
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
 from gb10docs.checkpoints.checkpoint import open_checkpoint
+from gb10docs.checkpoints.documents import BadCheckpointError
 from gb10docs.checkpoints.writing import write
-from gb10docs.formats import bf16, nvfp4
+from gb10docs.formats import bf16, e2m1, fp8, nvfp4
+from gb10docs.inspection.look import look
+from gb10docs.inspection.report import render
 from gb10docs.site import plots
 
 random = np.random.default_rng(0)
@@ -56,9 +62,6 @@ for folder in ("bf16", "nvfp4"):
 # end to end. A few lines read one:
 
 # %%
-import json
-import struct
-
 with Path("nvfp4/model.safetensors").open("rb") as file:
     (length,) = struct.unpack("<Q", file.read(8))
     header = json.loads(file.read(length))
@@ -66,8 +69,8 @@ with Path("nvfp4/model.safetensors").open("rb") as file:
 print(f"header: {length:,} bytes, then {len(data):,} bytes of tensors")
 up = "model.layers.0.mlp.up_proj"
 for name in [name for name in header if name.startswith(up)]:
-    told = header[name]
-    print(f"{name.removeprefix(up):16} {told['dtype']:8} {told['shape']!s:12} bytes {told['data_offsets']}")
+    dtype, shape, (start, end) = header[name].values()
+    print(f"{name.removeprefix(up):16} {dtype:8} {shape!s:11} bytes {start:,} to {end:,}")
 
 # %% [markdown]
 # So one NVFP4 weight of 768 × 256 is three tensors:
@@ -143,13 +146,13 @@ codes = np.frombuffer(tensor("weight"), np.uint8).reshape(768, 128)[row, 8:16]
 before = model[f"{up}.weight"][row, block].astype(np.float32)
 figure, (above, axes) = plots.figure(height=260, rows=2, gridspec_kw={"height_ratios": [1, 2.4]})
 for place, one in enumerate(codes):
-    for nibble, text in enumerate((f"{one & 15:04b}", f"{one >> 4:04b}")):
-        at = 2 * place + nibble
-        chosen = at == column - 16
-        above.text(at, 0.35, text, ha="center", size=9, color=plots.ORANGE if chosen else plots.INK)
-    above.text(2 * place + 0.5, 1.15, f"{one:02x}", ha="center", size=11, weight="bold")
-    above.plot([2 * place - 0.4, 2 * place + 1.4], [0.95, 0.95], color=plots.MUTED, linewidth=1)
-above.set(xlim=(-0.7, 15.7), ylim=(0, 1.8))
+    above.text(2 * place + 0.5, 2, f"{one:02x}", ha="center", weight="bold")
+    above.plot([2 * place - 0.3, 2 * place + 1.3], [1.8, 1.8], color=plots.MUTED, linewidth=1)
+    for at, nibble in ((2 * place, one & 15), (2 * place + 1, one >> 4)):
+        colour = plots.ORANGE if at == column - 16 else plots.INK
+        above.text(at, 1, f"{nibble:x}", ha="center", color=colour)
+        above.text(at, 0, f"{e2m1.VALUES[nibble]:g}", ha="center", size=9, color=colour)
+above.set(xlim=(-0.7, 15.7), ylim=(-0.2, 2.8))
 above.set_axis_off()
 axes.bar(np.arange(16) - 0.2, before, 0.4, color=plots.GREY, label="before")
 axes.bar(np.arange(16) + 0.2, restored[row, block], 0.4, color=plots.BLUE, label="from the file")
@@ -164,9 +167,9 @@ axes.set_ylim(top=0.04)
 axes.legend(loc="upper right", ncols=2)
 plots.show(
     figure,
-    "Above, the eight bytes of one block in hexadecimal, and under each its two codes, the low four bits first; the "
-    "code that was decoded is marked. Below, the block's sixteen weights before and as they come from the file: each "
-    "pair is about equally tall.",
+    "Above, the eight bytes of one block in hexadecimal. Under each stand its two digits, the second one first, and "
+    "the values of E2M1 that they name; the one that was decoded is marked. Below, the block's sixteen weights before "
+    "and as they come from the file: each pair is about equally tall.",
 )
 
 # %% [markdown]
@@ -197,7 +200,7 @@ print(f"weight_global_scale: {divisor:.9g}\n1 / weight_scale_2:  {1 / scale_2:.9
 # | --- | --- | --- |
 # | codes | `weight` | `weight_packed` |
 # | block scales | `weight_scale` | `weight_scale` |
-# | scale of the weight | `weight_scale_2`, shape `[]`, **multiplies** | `weight_global_scale`, shape `[1]`, **divides** |
+# | scale of the weight | `weight_scale_2`, `[]`, **multiplies** | `weight_global_scale`, `[1]`, **divides** |
 # | scale of the input | `input_scale`, multiplies | `input_global_scale`, divides |
 # | says so in | `hf_quant_config.json` and `config.json` | `config.json` |
 #
@@ -216,7 +219,8 @@ print(f"wrong: {value} × {scale} × {divisor:g} = {value * scale * divisor:+,.0
 # %%
 scales = random.uniform(1e-6, 1e-3, 100_000).astype(np.float32)
 one = np.float32(1)
-print(f"{np.mean(one / (one / scales) != scales):.0%} of {scales.size:,} float32 numbers differ from 1/(1/s)")
+share = np.mean(one / (one / scales) != scales)
+print(f"{share:.0%} of {scales.size:,} float32 numbers differ from 1/(1/s)")
 
 # %% [markdown]
 # That is the last bit of a float32, and no model cares. But it is why "bit for bit" ends where a converter begins.
@@ -230,11 +234,8 @@ print(f"{np.mean(one / (one / scales) != scales):.0%} of {scales.size:,} float32
 # gb10docs inspect nvfp4
 # ```
 
+
 # %%
-from gb10docs.inspection.look import look
-from gb10docs.inspection.report import render
-
-
 def inspect(folder: str) -> None:
     """What the command prints."""
     print(render(look(open_checkpoint(Path(folder)), folder)))
@@ -294,7 +295,7 @@ for y, name in enumerate(("NVFP4", "BF16")):
         left += size
 axes.set(yticks=(0, 1), yticklabels=("NVFP4", "BF16"), xlabel="GB", xlim=(0, 17))
 axes.grid(visible=False, axis="y")
-figure.legend(loc="outside upper left", ncols=4)
+figure.legend(loc="outside upper left", ncols=4, handlelength=1, columnspacing=1.2)
 plots.show(
     figure,
     "Two stacked bars, Qwen3-8B in BF16 with 16.4 GB and in NVFP4 with 6.4 GB. Attention and MLP shrink to 28 percent. "
@@ -313,22 +314,19 @@ plots.show(
 # to one weight of ours:
 
 # %%
-from gb10docs.formats import fp8
-
 write(Path("fp8"), [("a.weight", fp8.quantize(model[f"{up}.weight"]))], input_scales={"a.weight": 0.01})
 checkpoint = open_checkpoint(Path("fp8"))
 codes = checkpoint.read("a.weight").astype(np.float32)
 spread = checkpoint.weight("a").dequantize().std()
 print(f"standard deviation of the weights {spread:.4f}, of the codes {codes.std():.1f}")
-print(*look(checkpoint, "fp8").traps)
+for trap in look(checkpoint, "fp8").traps:
+    print(fill(trap, 96))
 
 # %% [markdown]
 # A file can also be wrong itself: cut off by a full disk, or damaged. The header makes that cheap to find, since every
 # byte behind it must belong to exactly one tensor. Nothing is read or allocated before that holds:
 
 # %%
-from gb10docs.errors import GB10DocsError
-
 path = Path("nvfp4/model.safetensors")
 content = path.read_bytes()
 damaged = {
@@ -340,8 +338,8 @@ for what, made in damaged.items():
     path.write_bytes(made)
     try:
         open_checkpoint(path)
-    except GB10DocsError as error:
-        print(f"{what}: {error}\n")
+    except BadCheckpointError as error:
+        print(fill(f"{what}: {error}", 96), end="\n\n")
 
 # %% [markdown]
 # What no header shows is a wrong value in the right place. For that, look at the text that the model writes.

@@ -144,16 +144,12 @@ def _is_gpt_oss(found: re.Match[str], tensors: Mapping[str, Tensor]) -> bool:
 
 
 def _weight(name: str, parts: dict[str, Tensor], word_bits: int) -> Weight:
-    elements = next((parts[role] for role in ELEMENTS if role in parts), None)
-    if elements is None:
+    found = [parts[role] for role in ELEMENTS if role in parts]
+    if len(found) != 1:
         first, *_ = parts.values()
-        return Weight(
-            name,
-            "unknown",
-            first.shape,
-            parts,
-            faults=(f"{name}: {', '.join(sorted(parts))}, but no weight",),
-        )
+        told = f"{name}: {', '.join(sorted(parts))}, {'more than one' if found else 'but no'} weight"
+        return Weight(name, "unknown", first.shape, parts, faults=(told,))
+    elements = found[0]
     rule = next((rule for rule in RULES if _fits(rule, parts)), None)
     if rule is None:
         return _unquantized(name, elements, parts)
@@ -183,7 +179,7 @@ def _unquantized(name: str, elements: Tensor, parts: dict[str, Tensor]) -> Weigh
     """One tensor that stands for itself, or a weight whose scales are not there."""
     kind = PLAIN.get(elements.dtype)
     scaled = [role for role in parts if role not in ELEMENTS and not role.startswith(("input", "pre_quant"))]
-    if kind and not scaled:
+    if kind and not scaled and "weight" in parts:
         return Weight(name, kind, elements.shape, parts)
     if scaled:
         told = ", ".join(f"{role} {part.dtype}{list(part.shape)}" for role, part in sorted(parts.items()))
@@ -191,7 +187,8 @@ def _unquantized(name: str, elements: Tensor, parts: dict[str, Tensor]) -> Weigh
     if len(elements.shape) >= 2 and elements.name.endswith((".weight", "weight_packed")):
         told = f"{name}: a weight of {elements.dtype}{list(elements.shape)} without weight_scale"
         return Weight(name, "unknown", elements.shape, parts, faults=(told,))
-    return Weight(name, elements.dtype if len(elements.shape) < 2 else "unknown", elements.shape, parts)
+    integers = not kind and len(elements.shape) < 2
+    return Weight(name, elements.dtype if integers else "unknown", elements.shape, parts)
 
 
 def _unpacked(stored: Shape, rule: Rule) -> Shape:

@@ -17,6 +17,7 @@ from gb10docs.errors import GB10DocsError
 FOLDERS = (".venv-modelopt", ".venv-vllm")
 VARIABLE = "GB10DOCS_ENGINES"
 """Names folders of more environments, as PATH names folders."""
+_OF_THE_SESSION = frozenset({"PYTHONPATH", "PYTHONHOME"})
 _ASK = "import sys\nfrom importlib.metadata import version\n[version(name) for name in sys.argv[1:]]"
 
 
@@ -33,6 +34,12 @@ def python_for(packages: Sequence[str], session: str, variables: Mapping[str, st
         variables: The session's environment.
     """
     return session if _has(session, packages, variables) else (python_with(packages) or session)
+
+
+def variables_for(python: str, session: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """A session's environment for an interpreter: its PYTHONPATH only where that is the session's own."""
+    own = python == session
+    return {name: value for name, value in variables.items() if own or name not in _OF_THE_SESSION}
 
 
 def python_with(packages: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ class EngineProcess:
         service: Its name and port.
         command: The interpreter and its arguments.
         environment: All of it.
-        log: The file that it writes to.
+        log: The file that it writes to; it works in that file's folder.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class EngineProcess:
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
+                cwd=log.parent,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -6,8 +6,8 @@ What is not as the Compose file says is told, change by change, for the evidence
 from __future__ import annotations
 
 import json
-import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ PLUGIN = Path(__file__).with_name("vllm_plugin")
 """Goes onto vLLM's path on a CPU."""
 CACHE_BYTES = 34_952 * 23_040
 """KV cache on a CPU: tokens, and what SmolLM2-135M keeps for each; four requests of 8192 fit."""
+_OWN = {"VLLM_RPC_BASE_PATH": ".", "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_COLOR": "0"}
+"""Sockets in the working folder, since a path of one has at most 107 characters; no word to anybody outside."""
 _KERNEL = re.compile(r"Using (\w+) for NVFP4 GEMM")
 _KERNELS = {"DequantizedAtLoadNvFp4LinearKernel": "dequantized at load"}
 
@@ -57,11 +59,15 @@ class VllmProcess(EngineProcess):
     def __init__(
         self, service: Service, variables: Mapping[str, str], scratch: Path, *, package: str
     ) -> None:
+        python = environments.insist((package,))
         started = launch(service, variables, scratch, package=package)
         self._package, self._checkpoint, self._changes = package, started.model, started.changes
-        command = [environments.insist((package,)), *started.arguments]
+        variables = environments.variables_for(python, sys.executable, variables)
         super().__init__(
-            service, command, {**variables, **started.variables}, scratch / f"{service.name}.log"
+            service,
+            [python, *started.arguments],
+            variables | started.variables,
+            scratch / f"{service.name}.log",
         )
 
     def about(self) -> str:
@@ -96,7 +102,10 @@ def launch(service: Service, variables: Mapping[str, str], scratch: Path, *, pac
         adapted.append("--enforce-eager")
         changes.append("--enforce-eager added")
     given = {name: _mapped(value, places) for name, value in service.environment}
-    return Launch(Path(model), (*SERVER, *adapted), given | _own_variables(package, variables), tuple(changes))
+    own = {"TMPDIR": str(scratch), **_OWN}
+    if package == ON_CPU:
+        own["PYTHONPATH"] = str(PLUGIN)
+    return Launch(Path(model), (*SERVER, *adapted), given | own, tuple(changes))
 
 
 def quantization(checkpoint: Path) -> str:
@@ -128,15 +137,6 @@ def _adapted(words: list[str], instead: dict[str, tuple[str, str]]) -> tuple[lis
         if before != after:
             changes.append(f"{' '.join(before)} as {' '.join(after)}")
     return adapted, changes
-
-
-def _own_variables(package: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """What vLLM needs beside the service's environment: no word to anybody outside, and on a CPU our kernel."""
-    own = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_COLOR": "0"}
-    if package == ON_CPU:
-        path = [str(PLUGIN), variables.get("PYTHONPATH", "")]
-        own["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-    return own
 
 
 def _place(mount: Mount, service: Service, variables: Mapping[str, str], scratch: Path) -> Path:

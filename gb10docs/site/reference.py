@@ -93,7 +93,7 @@ TARGETS = {
     "gb10": ("A GB10, such as the DGX Spark", "The page's own containers and models"),
     "nvidia": (
         "A machine with another NVIDIA GPU",
-        "What needs no engine; engines are not started there yet",
+        "vLLM as a process; models from the hub, or from a folder in `GB10DOCS_HUB`; no containers",
     ),
     "cpu": ("Any other, such as a laptop or CI", "A small real model behind a real server, and a local hub"),
 }
@@ -220,7 +220,10 @@ _ABOUT = {
     "report": ("Report", "What a run writes with --json: one report a page, or a list of them."),
     "ledger": ("Ledger", "What a run with --record keeps under docs/evidence/, and the site shows."),
     "inspection": ("Inspection", "What `gb10docs inspect --json` writes of a checkpoint."),
-    "bench": ("Benchmark result", "What `gb10docs bench --json` writes, and keeps, of a server that it measured."),
+    "bench": (
+        "Benchmark result",
+        "What `gb10docs bench --json` writes, and keeps, of a server that it measured.",
+    ),
     "machines": ("For programs and agents", "The course as text and JSON, and where each piece of it is."),
 }
 _NOTE = "<!-- Made by `gb10docs site prepare` from the program itself: do not edit. -->"

@@ -63,6 +63,7 @@ def environment(home: Path, *, user_home: Path | None = None) -> dict[str, str]:
         "HF_HUB_CACHE": hugging_face / "hub",
         "HF_XET_CACHE": hugging_face / "xet",
         "HF_TOKEN_PATH": hugging_face / "token",
+        "TORCHINDUCTOR_CACHE_DIR": cache / "torchinductor",
         "HF_HUB_OFFLINE": "",  # AIPerf takes any text for a yes, 0 too
         "HF_HUB_DISABLE_XET": 1,
         "HF_HUB_DISABLE_TELEMETRY": 1,

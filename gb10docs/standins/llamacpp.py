@@ -72,15 +72,23 @@ class Listener:
     Args:
         answer: The ASGI application.
         port: Where to listen; 0 takes any free port.
+        log_level: Of its log on standard output, as uvicorn names it.
     """
 
-    def __init__(self, answer: ASGIApp, port: int = 0) -> None:
+    def __init__(self, answer: ASGIApp, port: int = 0, *, log_level: str = "info") -> None:
         import uvicorn
 
         listening = _bind(port)
         self.port: int = listening.getsockname()[1]
         self._server = uvicorn.Server(
-            uvicorn.Config(answer, http="h11", ws="none", use_colors=False, timeout_graceful_shutdown=GRACE_S)
+            uvicorn.Config(
+                answer,
+                http="h11",
+                ws="none",
+                use_colors=False,
+                log_level=log_level,
+                timeout_graceful_shutdown=GRACE_S,
+            )
         )
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
         self._thread.start()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from gb10docs.engines import environments
@@ -46,15 +47,16 @@ def weight_only(source: Path, store: Path) -> Path:
 def quantize(source: Path, target: Path, recipe: str) -> None:
     """Run the lesson's file on a checkpoint, in an environment that holds Model Optimizer."""
     variables = {"SOURCE": str(source), "TARGET": str(target), "RECIPE": recipe}
-    done = subprocess.run(
-        [environments.insist((PACKAGE,)), str(LESSON / FILES[0])],
-        cwd=LESSON.parents[1],
-        env={**os.environ, **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run(
+            [environments.insist((PACKAGE,)), str(LESSON / FILES[0])],
+            cwd=LESSON.parents[1],
+            env={**os.environ, **variables, "TMPDIR": scratch},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         tail = "\n".join(done.stderr.splitlines()[-5:])
         raise NotQuantized(f"{LESSON / FILES[0]}: {source.name} was not quantized:\n{tail}")

