@@ -361,8 +361,12 @@ def _stand_in_models(stand_ins: Iterable[StandIn]) -> list[Model]:
 
 
 def _real_models(report: Report, plan: Plan, root: Path) -> list[Model]:
-    """The models that steps which passed needed or made, less those that something stood in for."""
-    passed = {step.id for step in report.steps if step.outcome is Outcome.PASSED}
+    """The models that steps which passed needed or made, less those that something stood in for or was made of."""
+    passed = {
+        step.id
+        for step in report.steps
+        if step.outcome is Outcome.PASSED and not any(one.kind == "model" for one in step.stand_ins)
+    }
     stood_in = {one.instead_of for step in report.steps for one in step.stand_ins}
     named = (name for planned in plan.steps if planned.step.id in passed for name in models_of(planned.step))
     rows = lock_rows(root / MODELS)

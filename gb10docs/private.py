@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from gb10docs.engines import environments
+
 SHORTEST_SECRET = 8
 """Bytes; a shorter value could be any word."""
 
@@ -30,11 +32,12 @@ def secrets_in(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def this_machine(env: Mapping[str, str]) -> dict[str, str]:
-    """The places that name this machine and its user: home folder, user, host and addresses."""
+    """The places that name this machine and its user: home folder, user, host, addresses, where engines are."""
     users, home = (env.get("USER", ""), env.get("LOGNAME", "")), env.get("HOME", "").rstrip("/")
     places = dict.fromkeys(users, "user") | {home: "~"}
     places |= {socket.gethostname(): "host"} | dict.fromkeys(_own_addresses(), "address")
     places |= dict.fromkeys(_package_indexes(env), "[package index]")
+    places |= {str(folder): folder.name for folder in environments.folders()}
     return {text: word for text, word in places.items() if text}
 
 

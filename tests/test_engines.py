@@ -119,6 +119,30 @@ def test_versions_of_packages_are_evidence(tmp_path: Path, monkeypatch: pytest.M
     assert recorded.packages == {"pytest": pytest.__version__, "soup": "3.2"}
 
 
+def test_where_an_environment_lies_is_nobodys_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, environment(tmp_path / "kitchen", "soup"))
+    (step,) = run(tmp_path, Python(WANTS_SOUP + f"print('{tmp_path}/kitchen/bin/python')\n"))
+    assert step.stdout == "kitchen/bin/python\n"
+
+
+def test_what_is_made_of_a_stand_in_is_no_real_model(tree: Tree) -> None:
+    root = tree(
+        {
+            "snippets/get.sh": header('needs = ["network:huggingface.co"]\nmakes = ["model:a/big"]')
+            + "true\n",
+            "snippets/make.sh": header('needs = ["model:a/big"]\nmakes = ["model:small"]') + "true\n",
+            "docs/page.md": ["get.sh", "make.sh"],
+        }
+    )
+    (plan,) = make_plan([read_page(root / "docs/page.md", root)], root, choose("cpu"))
+    with own_machine(root):
+        (report,), _ = run_plans([plan], root, Watcher())
+    assert outcomes(report.steps) == ["passed", "passed"]
+    assert [model.name for model in evidence.run_of(report, plan, root).models] == ["SmolLM2-135M-Instruct"]
+
+
 def test_the_doctor_names_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,18 +155,18 @@ def model_server(text: str, finish: str = "stop", status: int = 200, models: obj
 
 
 SANE = [
-    ("The answer is 204.", {"real": True}, ""),
-    ("The answer is 203.", {"real": True}, "asked 12*17, it says 'The answer is 203.', not 204"),
-    ("one two three", {"real": False}, ""),
-    ("no no no no", {"real": False}, "no three different words"),
-    ("", {"real": False}, "no three different words"),
+    ("The answer is 204.", True, ""),
+    ("The answer is 203.", True, "asked 12*17, it says 'The answer is 203.', not 204"),
+    ("one two three", False, ""),
+    ("no no no no", False, "no three different words"),
+    ("", False, "no three different words"),
 ]
 
 
-@pytest.mark.parametrize(("text", "how", "wrong"), SANE)
-def test_probe_wants_a_sane_answer(text: str, how: dict[str, bool], wrong: str) -> None:
+@pytest.mark.parametrize(("text", "real", "wrong"), SANE)
+def test_probe_wants_a_sane_answer(text: str, real: bool, wrong: str) -> None:
     with model_server(text) as port:
-        found = servers.probe(port, "m", **how)
+        found = servers.probe(port, "m", real=real)
     assert wrong in found if wrong else found == ""
 
 

@@ -69,6 +69,13 @@ def version(package: str) -> str:
     return next(filter(None, (_version(package, path) for _, path in _known())), "")
 
 
+def folders() -> list[Path]:
+    """The environments beside our own, whether they are there or not."""
+    tree = Path(__file__).parents[2]
+    more = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    return [*(tree / name for name in FOLDERS), *more]
+
+
 def _has(python: str, packages: Sequence[str], variables: Mapping[str, str]) -> bool:
     if not python:
         return False
@@ -79,9 +86,7 @@ def _has(python: str, packages: Sequence[str], variables: Mapping[str, str]) -> 
 def _known() -> Iterator[tuple[str, list[str]]]:
     """Interpreters, each with the folders of its packages."""
     yield sys.executable, sys.path
-    tree = Path(__file__).parents[2]
-    more = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-    for folder in [*(tree / name for name in FOLDERS), *more]:
+    for folder in folders():
         yield str(folder / "bin" / "python"), [str(path) for path in folder.glob("lib/python*/site-packages")]
 
 
