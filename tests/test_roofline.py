@@ -615,3 +615,19 @@ def test_a_source_that_is_ours_is_not_linked() -> None:
     made = estimate(bundled("Qwen3-8B"), FORMATS["nvfp4"], MACHINES["rtx-5090"])
     assert set(sources(made)) == {"shape", "format", "memory", "bandwidth", "arithmetic"}
     assert all(source for source in sources(made).values())
+
+
+def test_our_h200_speeds_are_those_of_the_record() -> None:
+    ledger = json.loads((ROOT / "docs/evidence/theory/measure-decode-speed/nvidia.json").read_text())
+    said, ours = (
+        json.loads(ledger["steps"]["measure-decode-speed/decode-speed"]["stdout"]),
+        read("batches")["h200"],
+    )
+    for form, name in (("bf16", "bf16"), ("fp8", "fp8"), ("nvfp4", "nvfp4-w4a16")):
+        assert list(said[form]["tok_s"].values()) == ours["tok_s"][f"Qwen3-8B {name}"]
+        for (batch, steps), (low, high) in zip(
+            said[form]["ms_a_step"].items(), ours["tok_s_range"][f"Qwen3-8B {name}"], strict=True
+        ):
+            assert (low, high) == pytest.approx(
+                (1000 * int(batch) / steps[-1], 1000 * int(batch) / steps[0]), abs=0.05
+            )

@@ -135,7 +135,7 @@ def examples(tmp_path: Path, request: pytest.FixtureRequest) -> EvalExample:
     checker = EvalExample(tmp_path=tmp_path, pytest_request=request)
     rules = ["E", "F", "I", "B", "UP", "W"]
     checker.config = ExamplesConfig(
-        line_length=110, target_version="py311", ruff_select=rules, ruff_ignore=["D"]
+        line_length=110, target_version="py311", ruff_select=rules, ruff_ignore=["D", "S"]
     )
     return checker
 

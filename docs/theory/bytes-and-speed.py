@@ -337,8 +337,8 @@ for name, speed in (("mxfp4-experts", 34), ("mxfp4-lm-head", 58.82)):
 #
 # We measured one machine ourselves, and it is no GB10: an H200, whose memory is [4.8
 # TB/s](https://www.nvidia.com/en-us/data-center/h200/) fast. We ran vLLM 0.23.0 on 22 November 2026, on a
-# checkpoint of Qwen3-8B's shape with random weights, 128 tokens in, medians of five. The time of a token, by
-# bytes and by the clock:
+# checkpoint of Qwen3-8B's shape with random weights, 128 tokens in, medians of five. [The step and its
+# record](measure-decode-speed.md) are on a page of their own. The time of a token, by bytes and by the clock:
 
 # %%
 ours, h200 = read("batches")["h200"], MACHINES["h200"]

@@ -212,8 +212,10 @@ def _measured(machine: str) -> str:
     for name, speeds in said["tok_s"].items():
         model, _, form = name.partition(" ")
         cells = (
-            _share(tok_s, model, form, machine, batch, said["context"])
-            for tok_s, batch in zip(speeds, said["batches"], strict=True)
+            f"{_share(tok_s, model, form, machine, batch, said['context'])} ({low:g}–{high:g})"
+            for tok_s, (low, high), batch in zip(
+                speeds, said["tok_s_range"][name], said["batches"], strict=True
+            )
         )
         rows.append((f"{model}, {FORMATS[form].title}", *cells))
     return table(("Model, format", *(f"Batch {batch}" for batch in said["batches"])), rows)
