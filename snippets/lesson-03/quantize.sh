@@ -1,6 +1,6 @@
 # /// script
 # [tool.gb10docs]
-# needs = ["docker", "gpu", "memory:64GB", "disk:60GB", "network:pypi.org", "model:Qwen/Qwen3-14B"]
+# needs = ["docker", "gpu", "memory:64GB", "disk:60GB", "network:nvcr.io", "model:Qwen/Qwen3-14B"]
 # makes = ["model:Qwen3-14B-NVFP4"]
 # timeout = "3h"
 # expect.matches = ['from \d+\.\d+ to \d+\.\d+ GB']
