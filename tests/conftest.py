@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,3 +29,8 @@ def tree(tmp_path: Path) -> Tree:
         return tmp_path
 
     return write
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: programs that tests interrupt would inherit that and never hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
