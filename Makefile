@@ -34,7 +34,8 @@ test-engines: $(VENV)/.test engines oracles
 # Our formats, bit for bit against Model Optimizer, torchao, compressed-tensors and vLLM.
 oracles: engines
 	.venv-modelopt/bin/python -m pytest tests/oracles --ignore-glob='*/test_vllm*.py'
-	.venv-vllm/bin/python -m pytest tests/oracles/test_vllm*.py tests/oracles/test_compressed_tensors.py
+	.venv-vllm/bin/python -m pytest tests/oracles/test_vllm.py tests/oracles/test_compressed_tensors.py
+	.venv-vllm/bin/python -m pytest tests/oracles/test_vllm_kernels.py
 
 # Model Optimizer and vLLM, each in an environment of its own, since their pins clash. torch is the CPU build
 # (2.13.0+cpu), which is not on PyPI: where pip does not find it, name PyTorch's own index for CPU builds in
