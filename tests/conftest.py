@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +31,16 @@ def tree(tmp_path: Path) -> Tree:
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def shellcheck() -> str:
+    """The program; a machine may lack it, one that runs CI may not."""
+    found = shutil.which("shellcheck")
+    if not found and "CI" not in os.environ:
+        pytest.skip("shellcheck is not installed")
+    assert found, "shellcheck is not installed, and CI has to have it"
+    return found
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

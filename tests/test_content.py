@@ -6,7 +6,6 @@ import ast
 import itertools
 import json
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -231,11 +230,10 @@ def test_shell_parses(path: Path) -> None:
     subprocess.run(["bash", "-n", path], check=True)
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 @pytest.mark.parametrize("path", SHELL, ids=identify)
-def test_shellcheck(path: Path) -> None:
+def test_shellcheck(path: Path, shellcheck: str) -> None:
     # SC2164: a `cd` that fails ends the step. SC1091: a sourced file is the reader's.
-    command = ["shellcheck", "--shell", "bash", "--exclude", "SC1091,SC2164", "-"]
+    command = [shellcheck, "--shell", "bash", "--exclude", "SC1091,SC2164", "-"]
     result = subprocess.run(command, input=body(path), text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stdout
 

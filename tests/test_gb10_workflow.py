@@ -67,9 +67,8 @@ def test_scripts_are_run_by_the_workflow(path: Path) -> None:
     assert os.access(path, os.X_OK)
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
-def test_shellcheck() -> None:
-    checked = subprocess.run(["shellcheck", *SCRIPTS], capture_output=True, text=True, check=False)
+def test_shellcheck(shellcheck: str) -> None:
+    checked = subprocess.run([shellcheck, *SCRIPTS], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
 
 
