@@ -24,7 +24,7 @@ def why(ending: Ending, snippet: Snippet, copy: Path) -> str:
     A trailing `[[ x ]] && y` leaves status 1 and no failure: what counts is a command that failed inside the
     file, or an explicit `exit` or `return`.
     """
-    shown = f"snippets/{snippet.name}"
+    shown = snippet.place
     if ending.guard_removed:
         return f"{shown}: it took away the trap or the options by which failures are seen: leave them alone"
     if snippet.language == "python":
@@ -47,15 +47,13 @@ def _failure(ending: Ending, snippet: Snippet, copy: Path) -> str:
     status = _status(ending.exit_code)
     elsewhere = "" if inside is innermost else f" (in {innermost.file}:{innermost.line})"
     if inside is None:
-        return f"snippets/{snippet.name}: `{Path(failure.file).name}` failed with {status}{elsewhere}"
+        return f"{snippet.place}: `{Path(failure.file).name}` failed with {status}{elsewhere}"
     command = command_at(snippet.text, failure.line)
     if failure.parts == 1:
-        return f"snippets/{snippet.name}:{command.line}: `{command}` failed with {status}{elsewhere}"
+        return f"{snippet.place}:{command.line}: `{command}` failed with {status}{elsewhere}"
     part = next(iter(_pipes(command, failure.parts)), [command] * failure.parts)[failure.part - 1]
     where = f"part {failure.part} of {failure.parts} of the pipe"
-    return (
-        f"snippets/{snippet.name}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
-    )
+    return f"{snippet.place}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
 
 
 @dataclass(frozen=True, slots=True)

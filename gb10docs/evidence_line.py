@@ -29,7 +29,7 @@ Link = Callable[[str], str]
 def line(step: Step, rows: Sequence[Row], link: Link, repo_url: str = "") -> str:
     """The evidence of a step, best first."""
     runs = "".join(_run(row, step.name, repo_url) for row in rows)
-    links = [_anchor(link(f"snippets/{step.snippet.name}"), "This snippet as a file")]
+    links = [_anchor(link(step.snippet.place), "This snippet as a file")]
     links += [_anchor(link(row.file), f"Ledger {row.name}.json") for row in rows]
     body = f'{_table(rows)}{runs}<p class="gb-evidence-links">{" · ".join(links)}</p>'
     return _details(say(rows), body)

@@ -193,7 +193,7 @@ def _comparison(root: Path) -> Callable[[str, str], bool]:
 
 
 def _stale(record: StepRecord, step: Step, changed: Callable[[str, str], bool]) -> Iterator[str]:
-    own = f"snippets/{step.snippet.name}"
+    own = step.snippet.place
     if own not in record.inputs:
         yield "the snippet"
     for name, was in record.inputs.items():

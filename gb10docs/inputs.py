@@ -45,8 +45,8 @@ def inputs_of(planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
 def _own_inputs(planned: PlannedStep, root: Path) -> Iterator[str]:
     """Names of inputs: a path below the root, and after a `#` the part of it that counts."""
     step = planned.step
-    yield f"snippets/{step.snippet.name}"
-    yield f"snippets/{step.snippet.name}#expect"
+    yield step.snippet.place
+    yield f"{step.snippet.place}#expect"
     if planned.service:
         yield from (path.relative_to(root).as_posix() for path in planned.service.files)
         yield f"{IMAGES}#{planned.service.image}"

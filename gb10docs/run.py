@@ -16,17 +16,14 @@ from pathlib import Path
 
 import gb10docs
 from gb10docs import blame, containers, machine, ports, processes, servers
-from gb10docs.bench.dialects import dialect
-from gb10docs.compose import Service
-from gb10docs.engines.process import EngineProcess
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
 from gb10docs.results import Outcome, Report, StepResult, summarize
+from gb10docs.running_servers import RunningServers
 from gb10docs.scripts import Scripts
-from gb10docs.servers import NotReady, Server
 from gb10docs.sessions import Execution, Session, Surroundings
 from gb10docs.signals import Interrupted, Signals
 from gb10docs.streams import Capture, Pump
@@ -126,7 +123,7 @@ class Run:
         self._redactor = place.redactor
         self.pump = Pump()
         self._sessions: dict[str, Session] = {}
-        self._servers: dict[str, tuple[Server, str]] = {}
+        self._servers = RunningServers(place, self.pump, observer)
         self._scripts: Scripts | None = None
         self._running: Running | None = None
         self._late: list[tuple[Running, StepResult]] = []
@@ -141,6 +138,7 @@ class Run:
 
     def steps(self) -> None:
         """Every step of the plan, in page order."""
+        self._scripts = self._warm_scripts()
         for planned in self._plan.steps:
             self._finish(planned, self._one(planned))
             self._look_after_servers()
@@ -179,7 +177,7 @@ class Run:
             last_first.callback(self._place.lock.remove_labelled)
             for session in self._sessions.values():
                 last_first.callback(session.close, interrupt=self.was_interrupted)
-            for server, _ in self._servers.values():
+            for server in self._servers.all():
                 last_first.callback(server.stop)
             if self._running and self._running.execution:
                 last_first.callback(self._running.execution.kill)
@@ -223,39 +221,9 @@ class Run:
 
     def _replace(self, planned: PlannedStep) -> StepResult:
         """Supply the effect of a step whose command cannot run here."""
-        about = self._serve(planned, planned.service) if planned.service else ""
-        for name in planned.step.snippet.header.stops:
-            self._servers.pop(name)[0].stop()
+        about = self._servers.stand_in(planned, planned.service) if planned.service else ""
+        self._servers.stop(planned.step.snippet.header.stops)
         return _result(planned, Outcome.REPLACED, f"{planned.reason}: {about}" if about else planned.reason)
-
-    def _serve(self, planned: PlannedStep, service: Service) -> str:
-        """Let something else answer for a service; returns what there is to say of it."""
-        step, header = planned.step, planned.step.snippet.header
-        assert self._place.supply
-        ports.refuse_taken(service.port, _at(step))
-        model = next((need.value for need in header.needs if need.kind == "model"), "")
-        server = self._place.supply.serve(service, model, self._place.environment)
-        self._servers[header.server] = (server, step.id)
-        if isinstance(server, EngineProcess):
-            self._await(planned, server)
-        servers.insist_on_sense(server, service.served_name, self.pump, real=False)
-        return server.about() if isinstance(server, EngineProcess) else ""
-
-    def _await(self, planned: PlannedStep, server: EngineProcess) -> None:
-        """Until an engine has loaded its model."""
-        step, begun = planned.step, time.monotonic()
-        self._observer.step_started(step.id, planned.reason)
-        self.pump.on_tick = lambda: self._observer.step_progress(
-            step.id, time.monotonic() - begun, self._redactor.text(server.tail().rpartition("\n")[2])
-        )
-        try:
-            servers.insist_on_health(server, begun + step.snippet.header.timeout, self.pump)
-        except NotReady:
-            del self._servers[server.name]
-            server.stop()
-            raise
-        finally:
-            self.pump.on_tick = _nothing
 
     def _execute(self, planned: PlannedStep) -> StepResult:
         step, header = planned.step, planned.step.snippet.header
@@ -263,7 +231,7 @@ class Run:
             planned.service.port if planned.service else servers.port_of(header.ready) if header.ready else 0
         )
         if port:
-            ports.refuse_taken(port, _at(step))
+            ports.refuse_taken(port, step.snippet.place)
         if planned.service and planned.stood_in:
             self._place.lock.note_labelled()
         elif planned.service:
@@ -296,10 +264,16 @@ class Run:
         session = self._session(step.snippet.header.session)
         if step.snippet.language == "bash":
             return session.begin(copy, out, err, tells=step.id in self._before_python)
-        if self._scripts is None:
-            declared = (name for planned in self._plan.steps for name in planned.step.snippet.dependencies)
-            self._scripts = Scripts(self.pump, self._place.environment, declared)
+        assert self._scripts
         return self._scripts.begin(copy, _with_packages(step, session.surroundings()), out, err)
+
+    def _warm_scripts(self) -> Scripts | None:
+        """What runs the Python steps of the plan, if it has any."""
+        snippets = [one.step.snippet for one in self._plan.steps if one.action is Action.RUN]
+        if not any(snippet.language == "python" for snippet in snippets):
+            return None
+        declared = (name for snippet in snippets for name in snippet.dependencies)
+        return Scripts(self.pump, self._place.environment, declared)
 
     def _follow(self, planned: PlannedStep, execution: Execution, copy: Path) -> tuple[int | None, str]:
         """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed."""
@@ -307,32 +281,22 @@ class Run:
         deadline = time.monotonic() + header.timeout
         if header.ready:
             if servers.wait_until_healthy(header.ready, self.pump, deadline, execution.done):
-                return None, self._take_up(planned, execution)
+                return None, self._servers.take_up(planned, execution)
             what = f"{header.ready} did not answer within"
         else:
             self.pump.run(execution.done, deadline)
             what = "not done after"
         if not execution.done():
             execution.kill()
-            return None, f"{_at(step)}: {what} its timeout of {header.timeout:g} s, so it was stopped"
+            return (
+                None,
+                f"{step.snippet.place}: {what} its timeout of {header.timeout:g} s, so it was stopped",
+            )
         ending = execution.ending()
         reason = blame.why(ending, step.snippet, copy)
         if header.ready and not reason:
-            reason = f"{_at(step)}: the server ended before {header.ready} answered"
+            reason = f"{step.snippet.place}: the server ended before {header.ready} answered"
         return ending.exit_code, reason
-
-    def _take_up(self, planned: PlannedStep, execution: Execution) -> str:
-        """Watch a foreground server from now on; why it is of no use, empty if it is."""
-        header = planned.step.snippet.header
-        server = servers.ForegroundServer(header.server, header.ready, execution)
-        self._servers[header.server] = (server, planned.step.id)
-        try:
-            servers.insist_on_sense(server, "", self.pump, real=False)
-        except servers.NotReady as error:
-            del self._servers[header.server]
-            server.stop()
-            return f"{_at(planned.step)}: {error}"
-        return ""
 
     def _judge(self, running: Running, exit_code: int | None, reason: str) -> StepResult:
         planned, step, header = running.planned, running.planned.step, running.planned.step.snippet.header
@@ -342,10 +306,10 @@ class Run:
         if not reason:
             result.checks = check(header.expect, result.stdout, step.snippet.body, real=not planned.stand_ins)
             broken = [one for one in result.checks if not one.held]
-            reason = f"{_at(step)}: expected {broken[0].name}; {broken[0].message}" if broken else ""
+            reason = f"{step.snippet.place}: expected {broken[0].name}; {broken[0].message}" if broken else ""
         try:
             if not reason:
-                self._servers_after(planned, result)
+                self._servers.settle(planned, result)
         except GB10DocsError as error:
             reason = str(error)
         if reason:
@@ -362,33 +326,10 @@ class Run:
             if tail not in result.reason:
                 result.reason += f"\n{tail}"
 
-    def _servers_after(self, planned: PlannedStep, result: StepResult) -> None:
-        """What the step started answers sanely, and what it stopped is gone."""
-        header = planned.step.snippet.header
-        if planned.service:
-            server = servers.ComposeServer(planned.service)
-            self._servers[planned.service.name] = (server, planned.step.id)
-            servers.insist_on_sense(
-                server,
-                planned.service.served_name,
-                self.pump,
-                real=not planned.stand_ins,
-                quiet=dialect(planned.service.engine).thinking(False),
-            )
-            result.containers = server.describe()
-        for name in header.stops:
-            server_and_id = self._servers.pop(name, None)
-            if server_and_id:
-                servers.confirm_stopped(server_and_id[0], _at(planned.step), self.pump)
-
     def _look_after_servers(self) -> None:
         """A server that has died since turns the step that started it failed."""
-        for name, (server, step_id) in list(self._servers.items()):
-            wrong = server.dead()
-            if not wrong:
-                continue
+        for name, step_id, server, wrong in self._servers.dead():
             tail = self._redactor.text(server.tail())
-            del self._servers[name]
             self._failed(step_id)
             for result in self.results:
                 if result.id == step_id:
@@ -406,7 +347,7 @@ class Run:
 
     def _freeze(self, step: Step) -> Path:
         """The text that runs, out of reach of an editor; its line numbers are those of the file."""
-        copy = self._place.scratch / "snippets" / step.snippet.name
+        copy = self._place.texts / step.snippet.place
         if copy.parent not in self._folders:
             copy.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(copy.parent)
@@ -443,10 +384,6 @@ def _with_packages(step: Step, around: Surroundings) -> Surroundings:
     python = environments.python_for(packages, around.python, around.environment)
     variables = environments.variables_for(python, around.python, around.environment)
     return replace(around, python=python, environment=variables)
-
-
-def _at(step: Step) -> str:
-    return f"snippets/{step.snippet.name}"
 
 
 def _first_line(step: Step) -> str:

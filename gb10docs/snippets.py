@@ -46,6 +46,11 @@ class Snippet:
     body_line: int
     """Line of the file on which the shown text begins, counted from 1."""
 
+    @property
+    def place(self) -> str:
+        """As messages name it: `snippets/lesson-03/serve-trtllm.sh`."""
+        return f"snippets/{self.name}"
+
     @cached_property
     def body(self) -> str:
         """The text that the page shows: the file less its header."""

@@ -87,7 +87,7 @@ def _snippets_and_steps(root: Path) -> Files:
         if page.steps:
             name = path.relative_to(root / "docs").with_suffix(".json").as_posix()
             files[name] = steps_json.steps_json(page, root)
-        files |= {f"snippets/{step.snippet.name}": step.snippet.text for step in page.steps}
+        files |= {step.snippet.place: step.snippet.text for step in page.steps}
     return files
 
 

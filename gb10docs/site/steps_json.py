@@ -142,7 +142,7 @@ def _step(step: Step, above: list[str], supplied: tuple[StandIn, ...], rows: lis
         line=step.line,
         anchor=f"step-{step.name}",
         command=step.snippet.body,
-        raw=posixpath.relpath(f"snippets/{step.snippet.name}", here),
+        raw=posixpath.relpath(step.snippet.place, here),
         needs=[str(need) for need in header.needs],
         makes=[str(need) for need in header.makes],
         serves=header.serves,
