@@ -1,8 +1,9 @@
 """A warm Python that forks once for each script; standard library only, since it runs under any site.
 
-Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. A request
-is a dictionary: the script's path, its working directory and umask, the paths that lead to its standard output
-and error, and the environment where that has changed. The answer is its exit status, in a line.
+Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. The next child
+is forked ahead and waits for its request, a dictionary: the script's path, its environment, working directory and
+umask, and the paths that lead to its standard output and error. The answer is its exit status, in a line. A child
+that is killed while it waits is answered for too, so whoever reads a signal's number asks here no more.
 
 What is imported here is in the memory of every child, which pays for each page of it that it touches: so little is.
 """
@@ -23,46 +24,64 @@ if TYPE_CHECKING:
 
 def serve(channel: int) -> None:
     """Answer requests until the other side closes."""
-    requests = open(channel, "rb", closefd=False)  # noqa: SIM115  closed by the end of this process
     while True:
-        try:
-            request = marshal.load(requests)  # noqa: S302  the runner has written it
-        except EOFError:
-            return
-        if request["environment"] is not None:
-            _set_environment(request["environment"])
         child = os.fork()
         if child == 0:
-            os.close(channel)
-            _become(request)
+            _wait_and_run(channel)
         _, status = os.waitpid(child, 0)
-        os.write(channel, b"%d\n" % os.waitstatus_to_exitcode(status))
+        try:
+            os.write(channel, b"%d\n" % os.waitstatus_to_exitcode(status))
+        except OSError:
+            return
 
 
-def _become(request: dict[str, Any]) -> None:
-    """Turn this child into a fresh interpreter that runs one script; does not return."""
+def _wait_and_run(channel: int) -> None:
+    """Turn this child into a fresh interpreter that runs the script it is asked for; does not return."""
     code = 1
     try:
         os.setpgid(0, 0)
-        for target, path in ((1, request["stdout"]), (2, request["stderr"])):
-            descriptor = os.open(path, os.O_WRONLY)
-            os.dup2(descriptor, target)
-            os.close(descriptor)
-        os.umask(request["umask"])
-        os.chdir(request["cwd"])
+        _rehearse()
+        with open(channel, "rb") as requests:
+            request = marshal.load(requests)  # noqa: S302  the runner has written it
+        _become(request)
         code = _run(request["script"])
+    except EOFError:
+        code = 0
     except BaseException as error:  # noqa: BLE001  nothing may return into the parent's code
         sys.__excepthook__(type(error), error, error.__traceback__)
     finally:
         os._exit(code)
 
 
-def _set_environment(wanted: dict[str, str]) -> None:
-    for name in os.environ.keys() - wanted.keys():
+def _rehearse() -> None:
+    """Do all that comes with a script for an empty one: Linux copies the pages that it writes to, and nobody waits."""
+    _become(
+        {
+            "stdout": os.devnull,
+            "stderr": os.devnull,
+            "unset": (),
+            "set": dict(list(os.environ.items())[:1]),
+            "umask": 0o777,
+            "cwd": "/",
+        }
+    )
+    _error_of(os.devnull)
+    print(end="", flush=True)
+    gc.collect()
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Take on the surroundings of a script."""
+    for target, path in ((1, request["stdout"]), (2, request["stderr"])):
+        descriptor = os.open(path, os.O_WRONLY)
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    for name in request["unset"]:
         del os.environ[name]
-    for name, value in wanted.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+    for name, value in request["set"].items():
+        os.environ[name] = value
+    os.umask(request["umask"])
+    os.chdir(request["cwd"])
 
 
 def _run(script: str) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
 
+_MEMORY = Path("/dev/shm")  # noqa: S108  what goes there has a folder of its own, ours alone
 UNCLEARED = "no Docker engine answers, so containers of a run may be left"
 
 
@@ -92,6 +93,11 @@ def scratch_path(run: str) -> Path:
     return Path(tempfile.gettempdir()) / f"gb10docs-{run}"
 
 
+def texts_path(run: str) -> Path:
+    """Where the texts that a run runs are kept: in memory if the machine has a folder there, since they are many."""
+    return _MEMORY / f"gb10docs-{run}" if os.access(_MEMORY, os.W_OK | os.X_OK) else scratch_path(run)
+
+
 @contextlib.contextmanager
 def hold(holder: Holder) -> Iterator[Lock]:
     """Hold the machine, after clearing away what a killed run left.
@@ -150,10 +156,9 @@ def clear(dead: Holder) -> list[str]:
         done.append(f"stopped the containers of {file}")
     if dead.labelled and _remove_labelled(dead):
         done.append("removed the containers, networks and volumes of stand-ins")
-    scratch = scratch_path(dead.run)
-    if _is_ours(scratch):
-        shutil.rmtree(scratch, ignore_errors=True)
-        done.append(f"removed {scratch}")
+    for folder in filter(_is_ours, (scratch_path(dead.run), texts_path(dead.run))):
+        shutil.rmtree(folder, ignore_errors=True)
+        done.append(f"removed {folder}")
     return done
 
 

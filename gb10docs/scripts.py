@@ -1,7 +1,7 @@
 """Python steps: each a complete script in a fresh interpreter state, under the `python` of its session.
 
-Where that `python` is our own interpreter, a warm process forks for each script, in under a millisecond; any other is
-started anew, as is ours where the session sets a variable that only a starting interpreter reads.
+Where that `python` is our own interpreter, a warm process has forked for the next script before it is asked to; any
+other is started anew, as is ours where the session sets a variable that only a starting interpreter reads.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import contextlib
 import marshal
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,7 +37,10 @@ class Scripts:
     """Runs Python snippets."""
 
     def __init__(self, pump: Pump, environment: Mapping[str, str], dependencies: Iterable[str]) -> None:
-        """Take the environment of sessions, and what the snippets declare that they depend on."""
+        """Take the environment of sessions, and what the snippets declare that they depend on.
+
+        The `python` that a session begins with is warmed up now if it is ours, so that it is warm when it is needed.
+        """
         self._pump = pump
         self._environment = environment
         names = {re.split(r"[^\w-]", dependency, maxsplit=1)[0] for dependency in dependencies}
@@ -43,6 +48,9 @@ class Scripts:
         self._start = _read_at_start(environment)
         self._warm: _Warm | None = None
         self._judged: tuple[Surroundings, bool] | None = None
+        python = shutil.which("python", path=environment.get("PATH", ""))
+        if python and _is_this(python):
+            self._warm_for(python)
 
     def begin(self, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture) -> Execution:
         """Start the frozen copy of a snippet.
@@ -64,8 +72,8 @@ class Scripts:
 
     def _is_ours(self, around: Surroundings) -> bool:
         if self._judged is None or self._judged[0] is not around:
-            same = os.path.realpath(around.python) == os.path.realpath(sys.executable)
-            self._judged = around, same and _read_at_start(around.environment) == self._start
+            same_start = _read_at_start(around.environment) == self._start
+            self._judged = around, same_start and _is_this(around.python)
         return self._judged[1]
 
     def _warm_for(self, python: str) -> _Warm:
@@ -83,11 +91,11 @@ class _Warm:
         self._python = python
         self._libraries = list(Path(python).parent.parent.glob("lib/python*/site-packages"))
         self._packages = self._changed()
-        self._told: Mapping[str, str] | None = None
+        self._environment = dict(environment)
         nowhere, output = os.pipe()
         self.process = subprocess.Popen(
             [python, str(_SERVER), str(theirs.fileno()), *preload],
-            env=dict(environment),
+            env=self._environment,
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -100,18 +108,19 @@ class _Warm:
 
     def fits(self, python: str) -> bool:
         """Whether it would run a script as a new process of `python` does."""
-        return python == self._python and self._packages == self._changed() and self.process.poll() is None
+        return python == self._python and self._packages == self._changed() and self._is_waiting()
 
     def ask(self, copy: Path, around: Surroundings, streams: list[str]) -> None:
         """Let it run a script whose standard output and error go to these paths."""
-        told, self._told = self._told, around.environment
+        wanted, mine = around.environment.items(), self._environment.items()
         request = {
             "script": str(copy),
             "cwd": around.cwd,
             "umask": around.umask,
             "stdout": streams[0],
             "stderr": streams[1],
-            "environment": None if told == self._told else dict(around.environment),
+            "set": dict(wanted - mine),
+            "unset": list(self._environment.keys() - around.environment.keys()),
         }
         self.channel.sendall(marshal.dumps(request))
 
@@ -120,6 +129,16 @@ class _Warm:
         self.channel.close()
         self.process.kill()
         self.process.wait()
+
+    def _is_waiting(self) -> bool:
+        """Whether it is there and says nothing: what it says unasked is of a child that was killed before its time."""
+        try:
+            self.channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def _changed(self) -> list[int]:
         return [folder.stat().st_mtime_ns for folder in self._libraries]
@@ -150,7 +169,9 @@ class _Forked(Execution):
 
     def ending(self) -> Ending:
         self._settle()
-        code = int(self._answer) if self._answer else -self._warm.process.wait()
+        code = int(self._answer) if self._answer else self._warm.process.wait() or -signal.SIGKILL
+        if code < 0:
+            self._warm.close()
         return Ending(128 - code if code < 0 else code)
 
     def kill(self) -> None:
@@ -214,6 +235,11 @@ class _Started(Execution):
         os.close(self._alive)
         for read in self._reads:
             self._pump.drain(read)
+
+
+def _is_this(python: str) -> bool:
+    """Whether a path leads to our own interpreter."""
+    return os.path.realpath(python) == os.path.realpath(sys.executable)
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:

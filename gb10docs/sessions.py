@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
@@ -94,7 +95,7 @@ class Session:
             SessionBusy: A foreground server runs in it.
         """
         shell = self._idle_shell()
-        self._known, shell.tells = None, False
+        self._known, shell.told = None, b""
         if shell.tracing:
             copy.write_text(f"set -{shell.tracing}; {copy.read_text()}")
         out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
@@ -115,16 +116,22 @@ class Session:
         """
         shell = self._idle_shell()
         if self._known is None:
-            if not shell.tells:
-                self._ask(shell)
+            if not shell.told:
+                shell.send(shell.tell())
+                self._listen(shell)
+            if shell.ended:
+                self._lost()
             self._known = _surroundings(shell.told, shell.pid)
         return self._known
 
-    def _ask(self, shell: _Shell) -> None:
-        shell.send(shell.tell())
-        if not self._pump.run(lambda: shell.answered(1), time.monotonic() + _ANSWER_S) or shell.ended:
-            self.close()
-            raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
+    def _listen(self, shell: _Shell) -> None:
+        """Until the shell has told its surroundings, if it has been let."""
+        if shell.tells and not self._pump.run(shell.has_told, time.monotonic() + _ANSWER_S):
+            self._lost()
+
+    def _lost(self) -> NoReturn:
+        self.close()
+        raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
 
     def close(self, *, interrupt: bool = False) -> None:
         """End the shell and whatever is in its process group."""
@@ -137,11 +144,12 @@ class Session:
             raise SessionBusy(
                 "its session is busy with a server that still runs there: give the step another session"
             )
+        if self._shell:
+            self._listen(self._shell)
         if self._shell and self._shell.ended:
             self.close()
         if self._shell is None:
             self._shell = _Shell(self._cwd, self._environment, self._pump)
-        self._shell.answer = b""
         return self._shell
 
 
@@ -179,9 +187,11 @@ class _Shell:
         ]
         self.running: BashExecution | None = None
         """The step that has not ended yet."""
-        self.answer = self.told = b""
+        self.told = b""
+        """Its surroundings as they are since the last step, once it has told them."""
         self.tells = False
-        """Whether it has been let tell its surroundings since the last step began."""
+        """Whether it has been let tell its surroundings and is not done."""
+        self._answer = b""
         self.tracing = ""
         """Which of `x` and `v` the last step left on; they are off between steps."""
         pump.watch(self._alive)
@@ -199,18 +209,27 @@ class _Shell:
         """Let bash read a line."""
         os.write(self._script, f"{line}\n".encode())
 
-    def answered(self, records: int) -> bool:
-        """Whether so many records have come; the shell's end counts as an answer too."""
-        ended = self.ended
-        self.answer += self._read(self._answer_read)
-        if self.tells:
-            self.told += self._read(self._told_read)
-        return ended or self.answer.count(b"\0") >= records
+    def has_reported(self) -> bool:
+        """Whether the step's ending has come; the shell's end counts as one."""
+        return self._answered(_RECORDS)
 
     def tell(self) -> str:
         """What lets bash tell its surroundings, and answer with one record once it has."""
-        self.tells, self.told = True, b""
+        self.tells = True
         return f"__gb_surroundings {path_of(self._told_write)} {self.answer_path}"
+
+    def has_told(self) -> bool:
+        """Whether its surroundings have come; the shell's end counts as one."""
+        told = self._answered(1)
+        self.told += self._read(self._told_read)
+        if told:
+            self.tells, self._answer = False, b""
+        return told
+
+    def _answered(self, records: int) -> bool:
+        ended = self.ended
+        self._answer += self._read(self._answer_read)
+        return ended or self._answer.count(b"\0") >= records
 
     def _read(self, descriptor: int) -> bytes:
         """What a pipe holds now."""
@@ -223,11 +242,11 @@ class _Shell:
     def take_ending(self) -> Ending:
         """What bash has reported of the step that has ended, or how bash itself ended."""
         self.running = None
-        records = self.answer.decode(errors="replace").split("\0")
-        if len(records) < 6:
+        *records, self._answer = self._answer.split(b"\0", _RECORDS)
+        if len(records) < _RECORDS:
             code = self._process.wait()
             return Ending(128 - code if code < 0 else code, closed=True)
-        trap, status, flags, options, failures = records[:5]
+        trap, status, flags, options, failures = (record.decode(errors="replace") for record in records)
         self.tracing = "".join(flag for flag in "xv" if flag in flags)
         armed = "__gb_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
         return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
@@ -264,7 +283,7 @@ class BashExecution(Execution):
 
     def done(self) -> bool:
         """Bash has reported, or is no more."""
-        return self._shell.answered(5 + self._shell.tells)
+        return self._shell.has_reported()
 
     def ending(self) -> Ending:
         """As bash has reported it."""
@@ -348,6 +367,8 @@ def signal_name(exit_code: int) -> str:
 
 _CHUNK = 2**16
 _ANSWER_S = 10.0
+_RECORDS = 5
+"""What bash reports of a step: its ERR trap, exit status, flags, options, and where it failed."""
 _TOLD = re.compile(r"(\d+)\n(.*?)((?:^declare -.*)?)", re.DOTALL | re.MULTILINE)
 _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL

@@ -31,8 +31,9 @@ class Workplace:
 
     def __init__(self, root: Path, scratch: Path, identity: str, held: Lock) -> None:
         self.root, self.scratch, self.lock = root, scratch, held
+        self.texts = lock.texts_path(identity)
         self.logs = f"{user_state_path('gb10docs')}/logs/{identity}"
-        places = {f"{scratch}/home": "~", f"{scratch}/": "", str(root): "."}
+        places = {f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": "", str(root): "."}
         self.redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
         self.environment: Mapping[str, str] = {}
         self.supply: Supply | nvidia.Supply | None = None
@@ -81,8 +82,8 @@ def workplace(root: Path, first_page: str) -> Iterator[Workplace]:
     identity = os.urandom(6).hex()
     with contextlib.ExitStack() as stack:
         held = stack.enter_context(lock.hold(lock.holder(identity, first_page)))
-        scratch = lock.scratch_path(identity)
-        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        scratch.mkdir(mode=0o700)
+        for folder in {lock.scratch_path(identity), lock.texts_path(identity)}:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
         stack.enter_context(processes.marking(identity))
-        yield Workplace(root, scratch, identity, held)
+        yield Workplace(root, lock.scratch_path(identity), identity, held)

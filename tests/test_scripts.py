@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from driving import Python, outcomes, run
 
+from gb10docs import processes
+from gb10docs.redact import Redactor
 from gb10docs.results import StepResult
 from gb10docs.scripts import Scripts
-from gb10docs.streams import Pump
+from gb10docs.sessions import Execution, Surroundings
+from gb10docs.streams import Capture, Pump
 
 COLD = "export PYTHONSTEPS=started-anew\n"
 """A variable whose name begins with PYTHON keeps the warm interpreter out of it."""
@@ -241,6 +246,49 @@ def test_warm_interpreter_that_is_killed_fails_one_step_only(tmp_path: Path) -> 
     )
     assert steps[0].outcome == "failed"
     assert steps[1].stdout == "ok\n"
+
+
+def test_child_that_is_killed_while_it_waits_is_not_taken_for_a_script(tmp_path: Path) -> None:
+    """Linux may kill the one that was forked ahead: no script fails for it."""
+    steps = run(
+        tmp_path,
+        Python("import os\nopen('parent', 'w').write(str(os.getppid()))\n"),
+        'pkill -KILL --parent "$(< parent)"\n',
+        Python("print('ok')\n"),
+    )
+    assert outcomes(steps) == ["passed"] * 3
+    assert steps[2].stdout == "ok\n"
+
+
+def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Path) -> None:
+    """Killed once it was asked, before it read that: its script fails, and the next is run and judged by itself."""
+    pump = Pump()
+    scripts = Scripts(pump, os.environ, [])
+    around = Surroundings("/", 0o022, sys.executable, os.environ)
+    outputs = []
+
+    def begin(text: str) -> Execution:
+        (tmp_path / "script.py").write_text(text)
+        outputs.append([Capture(Redactor({}).stream(), "") for _ in range(2)])
+        return scripts.begin(tmp_path / "script.py", around, *outputs[-1])
+
+    def end(execution: Execution) -> int:
+        assert pump.run(execution.done, time.monotonic() + 10)
+        return execution.ending().exit_code
+
+    try:
+        assert end(begin("print('first')")) == 0
+        (warm,) = processes.children(os.getpid())
+        (child,) = processes.children(warm)
+        os.kill(child, signal.SIGSTOP)
+        asked = begin("print('never')")
+        os.kill(child, signal.SIGKILL)
+        assert end(asked) == 128 + signal.SIGKILL
+        assert end(begin("import sys\nprint('third')\nsys.exit(3)")) == 3
+    finally:
+        scripts.close()
+        pump.close()
+    assert [out.text() for out, _ in outputs] == ["first\n", "", "third\n"]
 
 
 def test_preloaded_only_if_declared(tmp_path: Path) -> None:
