@@ -268,9 +268,10 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
     outputs = []
 
     def begin(text: str) -> Execution:
-        (tmp_path / "script.py").write_text(text)
+        script = tmp_path / f"{len(outputs)}.py"
+        script.write_text(text)
         outputs.append([Capture(Redactor({}).stream(), "") for _ in range(2)])
-        return scripts.begin(tmp_path / "script.py", around, *outputs[-1])
+        return scripts.begin(script, around, *outputs[-1])
 
     def end(execution: Execution) -> int:
         assert pump.run(execution.done, time.monotonic() + 10)
@@ -281,7 +282,7 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
         (warm,) = processes.children(os.getpid())
         (child,) = processes.children(warm)
         os.kill(child, signal.SIGSTOP)
-        asked = begin("print('never')")
+        asked = begin("import signal\nsignal.pause()")
         os.kill(child, signal.SIGKILL)
         assert end(asked) == 128 + signal.SIGKILL
         assert end(begin("import sys\nprint('third')\nsys.exit(3)")) == 3
