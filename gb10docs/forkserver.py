@@ -1,9 +1,10 @@
 """A warm Python that forks once for each script; standard library only, since it runs under any site.
 
-Started as `python forkserver.py FD NAME…` with a Unix socket and the modules to import beforehand. The next child
-is forked ahead and waits for its request, a dictionary: the script's path, its environment, working directory and
-umask, and the paths that lead to its standard output and error. The answer is its exit status, in a line. A child
-that is killed while it waits is answered for too, so whoever reads a signal's number asks here no more.
+Started as `python forkserver.py REQUESTS ANSWERS NAME…` with two pipes and the modules to import beforehand. The
+next child is forked ahead and waits for its request, a dictionary: the script's path, its environment, working
+directory and umask, and the paths that lead to its standard output and error. The answers are lines: `~0` once the
+script has ended, `0` once its process is gone. The first is left out where a script ends by
+other means, and the second comes also for a child that is killed while it waits.
 
 What is imported here is in the memory of every child, which pays for each page of it that it touches: so little is.
 """
@@ -22,35 +23,51 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def serve(channel: int) -> None:
+def serve(requests: int, answers: int) -> None:
     """Answer requests until the other side closes."""
+    path = f"/proc/{os.getpid()}/fd/{answers}"
     while True:
         child = os.fork()
         if child == 0:
-            _wait_and_run(channel)
+            os.close(answers)
+            _wait_and_run(requests, path)
         _, status = os.waitpid(child, 0)
         try:
-            os.write(channel, b"%d\n" % os.waitstatus_to_exitcode(status))
+            os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(status))
         except OSError:
             return
 
 
-def _wait_and_run(channel: int) -> None:
+def _wait_and_run(requests: int, answers: str) -> None:
     """Turn this child into a fresh interpreter that runs the script it is asked for; does not return."""
     code = 1
     try:
         os.setpgid(0, 0)
         _rehearse()
-        with open(channel, "rb") as requests:
-            request = marshal.load(requests)  # noqa: S302  the runner has written it
+        request = _request(requests)
         _become(request)
         code = _run(request["script"])
-    except EOFError:
-        code = 0
+        _announce(code, answers)
     except BaseException as error:  # noqa: BLE001  nothing may return into the parent's code
         sys.__excepthook__(type(error), error, error.__traceback__)
     finally:
         os._exit(code)
+
+
+def _request(requests: int) -> dict[str, Any]:
+    """What the runner wants next; where it wants nothing any more, this is the end."""
+    with open(requests, "rb") as pipe:
+        try:
+            return dict(marshal.load(pipe))  # noqa: S302  the runner has written it
+        except EOFError:
+            os._exit(0)
+
+
+def _announce(code: int, answers: str) -> None:
+    """Let go of the streams and say how the script has ended: the runner looks at it while Linux clears this away."""
+    with contextlib.suppress(OSError):
+        os.closerange(0, 3)
+        os.write(os.open(answers, os.O_WRONLY), b"~%d\n" % code)
 
 
 def _rehearse() -> None:
@@ -190,5 +207,5 @@ def _prepare(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _prepare(sys.argv[2:])
-    serve(int(sys.argv[1]))
+    _prepare(sys.argv[3:])
+    serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -161,6 +161,8 @@ class Stream:
 
     def finish(self) -> bytes:
         """Give back what is still held: the stream has ended."""
+        if self._fresh == len(self._held):
+            return b""
         return self._release(self._held, len(self._held))
 
     def _release(self, data: bytes, end: int) -> bytes:

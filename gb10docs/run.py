@@ -192,6 +192,8 @@ class Run:
         missing = self._missing(planned)
         if missing:
             return _result(planned, Outcome.SKIPPED, missing)
+        if self._scripts:
+            self._scripts.settle()
         started, begun = datetime.now(UTC), time.monotonic()
         try:
             result = self._replace(planned) if planned.action is Action.REPLACE else self._execute(planned)
@@ -351,7 +353,8 @@ class Run:
         if copy.parent not in self._folders:
             copy.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(copy.parent)
-        copy.write_text(step.snippet.text)
+        with open(copy, "wb", buffering=0) as file:  # noqa: PTH123  a page has hundreds, and a Path takes longer
+            file.write(step.snippet.text.encode())
         return copy
 
     def _capture(self, step: Step, stream: str) -> Capture:

@@ -12,9 +12,9 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from gb10docs.streams import Capture, Pump, path_of
 
 PRELOADED = frozenset({"openai", "httpx", "pydantic"})
 """Imported before the fork if a snippet declares it: slow to import, without threads or state of its own."""
+_CHUNK = 2**12
+_SETTLE_S = 60.0
+"""Longest that Linux may take to clear a script's process away before another interpreter is warmed up."""
 _SERVER = Path(__file__).with_name("forkserver.py")
 _READ_AT_START = re.compile(r"PYTHON|LC_|LANG|LD_|TZ$")
 
@@ -64,6 +67,11 @@ class Scripts:
             return _Forked(self._warm_for(around.python), self._pump, copy, around, stdout, stderr)
         return _Started(self._pump, copy, around, stdout, stderr)
 
+    def settle(self) -> None:
+        """Until the last script's process is gone: it has ended before that."""
+        if self._warm:
+            self._warm.settle()
+
     def close(self) -> None:
         """End the warm interpreter."""
         if self._warm:
@@ -79,36 +87,44 @@ class Scripts:
     def _warm_for(self, python: str) -> _Warm:
         if self._warm is None or not self._warm.fits(python):
             self.close()
-            self._warm = _Warm(python, self._environment, self._preload)
+            self._warm = _Warm(self._pump, python, self._environment, self._preload)
         return self._warm
 
 
 class _Warm:
     """The warm interpreter, good until another `python` is asked for or a package is installed beside it."""
 
-    def __init__(self, python: str, environment: Mapping[str, str], preload: list[str]) -> None:
-        self.channel, theirs = socket.socketpair()
-        self._python = python
+    def __init__(self, pump: Pump, python: str, environment: Mapping[str, str], preload: list[str]) -> None:
+        self._pump, self._python, self._environment = pump, python, dict(environment)
         self._libraries = list(Path(python).parent.parent.glob("lib/python*/site-packages"))
         self._packages = self._changed()
-        self._environment = dict(environment)
+        requests, self._requests = os.pipe()
+        self._answers, answers = os.pipe()
+        os.set_blocking(self._answers, False)
         nowhere, output = os.pipe()
         self.process = subprocess.Popen(
-            [python, str(_SERVER), str(theirs.fileno()), *preload],
+            [python, str(_SERVER), str(requests), str(answers), *preload],
             env=self._environment,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(requests, answers),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-        theirs.close()
-        os.close(nowhere)
-        os.close(output)
+        for descriptor in (requests, answers, nowhere, output):
+            os.close(descriptor)
+        pump.watch(self._answers)
+        self._open: tuple[int, ...] = (self._requests, self._answers)
+        self.exit_code: int | None = None
+        """Of the script that was asked for last, once it has ended; that of the interpreter itself if it is no more."""
+        self._is_idle = True
+        """Whether the process of that script is gone."""
+        self._is_lost = False
 
     def fits(self, python: str) -> bool:
         """Whether it would run a script as a new process of `python` does."""
-        return python == self._python and self._packages == self._changed() and self._is_waiting()
+        self.listen()
+        return python == self._python and self._packages == self._changed() and not self._is_lost
 
     def ask(self, copy: Path, around: Surroundings, streams: list[str]) -> None:
         """Let it run a script whose standard output and error go to these paths."""
@@ -122,23 +138,44 @@ class _Warm:
             "set": dict(wanted - mine),
             "unset": list(self._environment.keys() - around.environment.keys()),
         }
-        self.channel.sendall(marshal.dumps(request))
+        self.exit_code, self._is_idle = None, False
+        with contextlib.suppress(BrokenPipeError), open(self._requests, "wb", closefd=False) as pipe:
+            marshal.dump(request, pipe)
+
+    def listen(self) -> None:
+        """Take in what it has said; what it says unasked is of a child that was killed while it waited."""
+        if not self._open:
+            return
+        try:
+            said = os.read(self._answers, _CHUNK)
+        except BlockingIOError:
+            return
+        for line in said.splitlines():
+            self.exit_code = int(line.removeprefix(b"~"))
+            self._is_lost = self._is_lost or self._is_idle or self.exit_code < 0
+            self._is_idle = not line.startswith(b"~")
+        if not said:
+            self.exit_code = self.process.wait() or -signal.SIGKILL
+            self.close()
+
+    def settle(self) -> None:
+        """Until the process of the last script is gone."""
+        if not self._pump.run(self._has_settled, time.monotonic() + _SETTLE_S):
+            self._is_lost = True
 
     def close(self) -> None:
         """End it."""
-        self.channel.close()
+        if self._open:
+            self._pump.forget(self._answers)
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open, self._is_idle, self._is_lost = (), True, True
         self.process.kill()
         self.process.wait()
 
-    def _is_waiting(self) -> bool:
-        """Whether it is there and says nothing: what it says unasked is of a child that was killed before its time."""
-        try:
-            self.channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
-        return False
+    def _has_settled(self) -> bool:
+        self.listen()
+        return self._is_idle
 
     def _changed(self) -> list[int]:
         return [folder.stat().st_mtime_ns for folder in self._libraries]
@@ -153,35 +190,25 @@ class _Forked(Execution):
         super().__init__(stdout, stderr)
         self._warm, self._pump = warm, pump
         self._pipes = pump.pipe(stdout), pump.pipe(stderr)
-        self._answer = b""
-        self._gone = False
-        try:
-            warm.ask(copy, around, [path_of(write) for _, write in self._pipes])
-        except (BrokenPipeError, ConnectionResetError):
-            self._gone = True
-        pump.watch(warm.channel.fileno())
+        warm.ask(copy, around, [path_of(write) for _, write in self._pipes])
 
     def done(self) -> bool:
-        with contextlib.suppress(BlockingIOError, ConnectionResetError):
-            self._answer += self._warm.channel.recv(64, socket.MSG_DONTWAIT)
-            self._gone = not self._answer
-        return self._gone or self._answer.endswith(b"\n")
+        self._warm.listen()
+        return self._warm.exit_code is not None
 
     def ending(self) -> Ending:
         self._settle()
-        code = int(self._answer) if self._answer else self._warm.process.wait() or -signal.SIGKILL
-        if code < 0:
-            self._warm.close()
+        code = self._warm.exit_code
+        assert code is not None
         return Ending(128 - code if code < 0 else code)
 
     def kill(self) -> None:
         children = processes.children(self._warm.process.pid)
         processes.stop(lambda: {pid for child in children for pid in processes.group(child)}, interrupt=True)
-        self._settle()
         self._warm.close()
+        self._settle()
 
     def _settle(self) -> None:
-        self._pump.forget(self._warm.channel.fileno())
         for read, write in self._pipes:
             os.close(write)
             self._pump.drain(read)

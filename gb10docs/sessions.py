@@ -7,7 +7,6 @@ snippet starts. `driver.bash` holds the bash half.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -227,17 +226,20 @@ class _Shell:
         return told
 
     def _answered(self, records: int) -> bool:
-        ended = self.ended
         self._answer += self._read(self._answer_read)
-        return ended or self._answer.count(b"\0") >= records
+        if self._answer.count(b"\0") >= records:
+            return True
+        if not self.ended:
+            return False
+        self._answer += self._read(self._answer_read)
+        return True
 
     def _read(self, descriptor: int) -> bytes:
         """What a pipe holds now."""
-        data = b""
-        with contextlib.suppress(BlockingIOError):
-            while self._open:
-                data += os.read(descriptor, _CHUNK)
-        return data
+        try:
+            return os.read(descriptor, _CHUNK) if self._open else b""
+        except BlockingIOError:
+            return b""
 
     def take_ending(self) -> Ending:
         """What bash has reported of the step that has ended, or how bash itself ended."""
@@ -366,6 +368,7 @@ def signal_name(exit_code: int) -> str:
 
 
 _CHUNK = 2**16
+"""As much as a pipe holds."""
 _ANSWER_S = 10.0
 _RECORDS = 5
 """What bash reports of a step: its ERR trap, exit status, flags, options, and where it failed."""

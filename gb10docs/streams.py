@@ -6,11 +6,10 @@ meanwhile, so that a background job of an earlier step never blocks on a full pi
 
 from __future__ import annotations
 
-import array
-import contextlib
 import fcntl
 import os
 import selectors
+import sys
 import termios
 import threading
 import time
@@ -247,10 +246,10 @@ def path_of(descriptor: int) -> str:
 
 def _waiting(descriptor: int) -> int:
     """Bytes that a pipe holds."""
-    count = array.array("i", [0])
-    with contextlib.suppress(OSError):
-        fcntl.ioctl(descriptor, termios.FIONREAD, count)
-    return count[0]
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def _write_all(descriptor: int, data: bytes | bytearray) -> None:

@@ -241,7 +241,10 @@ def test_script_times_out_and_the_next_one_runs(tmp_path: Path) -> None:
 def test_warm_interpreter_that_is_killed_fails_one_step_only(tmp_path: Path) -> None:
     steps = run(
         tmp_path,
-        Python("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"),
+        Python(
+            "import os, signal\nparent = os.getppid()\nos.kill(parent, signal.SIGKILL)\n"
+            "while os.getppid() == parent: pass\n"
+        ),
         Python("print('ok')\n"),
     )
     assert steps[0].outcome == "failed"
@@ -265,7 +268,7 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
     pump = Pump()
     scripts = Scripts(pump, os.environ, [])
     around = Surroundings("/", 0o022, sys.executable, os.environ)
-    outputs = []
+    outputs: list[list[Capture]] = []
 
     def begin(text: str) -> Execution:
         script = tmp_path / f"{len(outputs)}.py"
@@ -290,6 +293,18 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
         scripts.close()
         pump.close()
     assert [out.text() for out, _ in outputs] == ["first\n", "", "third\n"]
+
+
+def test_next_step_begins_when_the_process_of_a_script_is_gone(tmp_path: Path) -> None:
+    """Its end is known before: a big process takes Linux a while to clear away, and its memory is free only then."""
+    big = (
+        "import builtins, os\nopen('pid', 'w').write(str(os.getpid()))\n"
+        "builtins.memory = bytearray(os.urandom(2**20)) * 400\n"
+    )
+    look = 'if [ -e "/proc/$(< pid)" ]; then echo still there; else echo gone; fi\n'
+    steps = run(tmp_path, Python(big), look)
+    assert outcomes(steps) == ["passed", "passed"]
+    assert steps[1].stdout == "gone\n"
 
 
 def test_preloaded_only_if_declared(tmp_path: Path) -> None:
