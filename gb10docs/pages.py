@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -99,27 +101,31 @@ def _include(fence: Fence, path: Path) -> str:
 
 def _steps(found: list[tuple[Fence, str]], path: Path, relative: str, snippets: Path) -> Iterator[Step]:
     ids = _ids([name for _, name in found], path.stem)
-    inside = os.path.realpath(snippets)
+    real_folder = cache(os.path.realpath)
     for (fence, name), step_id in zip(found, ids, strict=True):
         line = fence.line + 1 + next(n for n, line in enumerate(fence.body) if line.strip())
-        snippet = read_snippet(_file(snippets, inside, name, f"{path}:{line}"), name)
+        snippet = read_snippet(_file(snippets, name, f"{path}:{line}", real_folder), name)
         _refuse_misfit(snippet, fence, f"{path}:{line}")
         yield Step(step_id, snippet, relative, line, bool(fence.tabs))
 
 
-def _file(snippets: Path, inside: str, name: str, at: str) -> Path:
-    """The file that an include names; BadPage where it is missing or not `inside`, the real folder, also by a link."""
-    file = snippets / name
+def _file(snippets: Path, name: str, at: str, real_folder: Callable[[str], str]) -> Path:
+    """The file that an include names; BadPage where it is missing or outside, also by a link."""
+    file = os.path.join(snippets, name)  # noqa: PTH118  a site has thousands, and a Path takes longer
+    inside, folder = f"{real_folder(str(snippets))}/", file.rpartition("/")[0]
     try:
-        real, exists = os.path.realpath(file), file.is_file()
+        mode = os.lstat(file).st_mode
+        is_link = stat.S_ISLNK(mode)
+        real = os.path.realpath(file) if is_link else f"{real_folder(folder)}/"
+        exists = Path(file).is_file() if is_link else stat.S_ISREG(mode)
     except (OSError, ValueError):
-        real, exists = f"{inside}/", False
-    if not real.startswith(f"{inside}/") or ".." in name.split("/"):
+        real, exists = inside, False
+    if not real.startswith(inside) or ".." in name.split("/"):
         raise BadPage(f"{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
     if not exists:
         known = (p.relative_to(snippets).as_posix() for p in snippets.rglob("*") if p.suffix in LANGUAGES)
         raise BadPage(f"{at}: no snippet '{name}' under {snippets}: {did_you_mean(name, known)}")
-    return file
+    return Path(file)
 
 
 def _refuse_misfit(snippet: Snippet, fence: Fence, at: str) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 from trees import Tree, page_of
@@ -191,14 +192,13 @@ def test_a_file_that_may_not_be_read(tree: Tree, name: str, monkeypatch: pytest.
     from gb10docs.cli import main
 
     root = tree(OK)
-    read = Path.read_bytes
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str, buffering: int) -> IO[bytes]:
         if path == root / name:
             raise PermissionError(13, "Permission denied", str(path))
-        return read(path)
+        return path.open(mode, buffering)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("gb10docs.snippets.open", refuse, raising=False)
     monkeypatch.setattr(sys, "argv", ["gb10docs", "run", "lesson-01", "--root", str(root)])
     assert main() == 2
 
