@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gb10docs.sessions import Ending, signal_name
 from gb10docs.snippets import Snippet
@@ -18,7 +18,7 @@ _SKIPPED = re.compile(
 )
 
 
-def why(ending: Ending, snippet: Snippet, copy: Path) -> str:
+def why(ending: Ending, snippet: Snippet, copy: str) -> str:
     """Why a command failed, empty if it did not.
 
     A trailing `[[ x ]] && y` leaves status 1 and no failure: what counts is a command that failed inside the
@@ -40,8 +40,8 @@ def why(ending: Ending, snippet: Snippet, copy: Path) -> str:
     return f"{shown}: returned {_status(ending.exit_code)}" if _returns(snippet) else ""
 
 
-def _failure(ending: Ending, snippet: Snippet, copy: Path) -> str:
-    inside = next((failure for failure in ending.failures if failure.file == str(copy)), None)
+def _failure(ending: Ending, snippet: Snippet, copy: str) -> str:
+    inside = next((failure for failure in ending.failures if failure.file == copy), None)
     innermost = ending.failures[0]
     failure = inside or innermost
     status = _status(ending.exit_code)
@@ -56,8 +56,7 @@ def _failure(ending: Ending, snippet: Snippet, copy: Path) -> str:
     return f"{snippet.place}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """Some text of a snippet, and the line on which it begins, counted from 1."""
 
     line: int
@@ -108,8 +107,7 @@ def _cut(command: Command, begin: int, end: int) -> Command:
     return Command(command.line + command.text.count("\n", 0, begin), piece.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
+class _Letter(NamedTuple):
     position: int
     text: str
     depth: int
@@ -144,8 +142,8 @@ def _returns(snippet: Snippet) -> bool:
     )
 
 
-def _parses(copy: Path) -> bool:
-    return subprocess.run(["bash", "-n", str(copy)], capture_output=True, check=False).returncode == 0
+def _parses(copy: str) -> bool:
+    return subprocess.run(["bash", "-n", copy], capture_output=True, check=False).returncode == 0
 
 
 def _status(exit_code: int) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 import gb10docs
-from gb10docs.bench_cli import bench
 from gb10docs.errors import GB10DocsError
-from gb10docs.fit_cli import fit
-from gb10docs.inspection.cli import inspect
-from gb10docs.site.cli import site
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Tree that holds docs/ and snippets/."
@@ -32,15 +29,37 @@ allow_option = click.option(
 )
 
 
-class Declared(click.Group):
-    """Commands in the order in which they are declared."""
+ELSEWHERE = {
+    "bench": "gb10docs.bench_cli",
+    "fit": "gb10docs.fit_cli",
+    "inspect": "gb10docs.inspection.cli",
+    "site": "gb10docs.site.cli",
+}
+"""Commands that are declared in a module of their own, which is imported when they are asked for."""
+
+
+class Program(click.Group):
+    """Commands in the order in which they are declared, those of other modules last."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Their names."""
-        return list(self.commands)
+        return [*self.commands, *ELSEWHERE]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name.
+
+        Raises:
+            NoSuchCommand: There is none; the message names those that come near.
+        """
+        if name in ELSEWHERE:
+            command: click.Command = getattr(import_module(ELSEWHERE[name]), name)
+            return command
+        if name not in self.commands and not name.startswith("-"):
+            raise click.exceptions.NoSuchCommand(name, possibilities=self.list_commands(ctx), ctx=ctx)
+        return super().get_command(ctx, name)
 
 
-@click.group(cls=Declared)
+@click.group(cls=Program)
 @click.version_option(gb10docs.__version__, message="%(version)s", help="Print the version and exit.")
 def app() -> None:
     """Run the snippets of a documentation page in page order, and keep the evidence."""
@@ -149,12 +168,6 @@ def clean() -> None:
 
     for line in lock.clean() or ["nothing to clear away"]:
         click.echo(line)
-
-
-app.add_command(bench)
-app.add_command(site)
-app.add_command(fit)
-app.add_command(inspect)
 
 
 @app.group()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from gb10docs.errors import GB10DocsError, did_you_mean
 
@@ -34,8 +34,7 @@ class BadService(GB10DocsError):
     """A Compose file that does not say what a server is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What the command of a service says of the server that it starts."""
 
     engine: str
@@ -50,8 +49,7 @@ class Command:
     """Tokens of prompt and answer together; `0` where it does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """What a container sees under a path of its own."""
 
     target: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -18,6 +17,8 @@ class GB10DocsError(Exception):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The tail of an error message: the nearest known name, or all of them."""
+    import difflib
+
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if near:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from gb10docs.errors import GB10DocsError
 
@@ -48,8 +49,7 @@ class BadPage(GB10DocsError):
     """A page that cannot be read; the message begins with file:line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """A fenced block on a page; lines are counted from 1."""
 
     line: int
@@ -102,8 +102,7 @@ def front_matter_length(lines: list[str]) -> int:
     return next((n + 1 for n, line in enumerate(lines[1:], start=1) if line.rstrip() in {"---", "..."}), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Container:
+class _Container(NamedTuple):
     """A list item, tab, admonition or details: text that is indented belongs to it."""
 
     line: int
@@ -173,7 +172,7 @@ class _Place:
         divides = relative < (1 if text[0] == "#" else 4) and _DIVIDER.match(text) is not None
         breaks = below and (divides or (text[0] == ">" and relative < 0) or _BLOCK.match(text) is not None)
         if breaks:
-            self.containers = [replace(container, certain=False) for container in self.containers]
+            self.containers = [container._replace(certain=False) for container in self.containers]
         self.in_code = relative >= 4 or (self.in_code and not self.after_blank) or breaks
         enters = relative < 4 and self._enter(text, relative, at + 1, below, certain)
         self.fresh = enters or (divides and not below)

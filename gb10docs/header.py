@@ -6,7 +6,6 @@ hundreds of headers, and reading them comes before anything runs.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -209,6 +208,8 @@ def _tools(value: Any, keys: Keys) -> Header:
     tables = _table(value, keys)
     if "gb10docs" in tables:
         return _header(tables["gb10docs"], (*keys, "gb10docs"))
+    import difflib
+
     near = difflib.get_close_matches("gb10docs", tables, n=1)
     if near:
         raise BadHeader(f"no such table [tool.{near[0]}]: did you mean [tool.gb10docs]?", keys, value)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gb10docs.compose import read_service
@@ -22,8 +22,7 @@ class BadStep(GB10DocsError):
     """A step that does what its header does not declare; the message begins with file:line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """Text in a snippet that asks for a need."""
 
     need: Need
@@ -144,8 +143,7 @@ def lint(pages: Iterable[Page], root: Path) -> None:
             _refuse_stray_requests(step.snippet, servers.values(), here)
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
+class _Server(NamedTuple):
     """What a step starts."""
 
     name: str

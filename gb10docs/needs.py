@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gb10docs.errors import GB10DocsError, did_you_mean
 
@@ -32,8 +32,7 @@ class BadNeed(GB10DocsError, ValueError):
     """A need that no machine can meet because it is not written as one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """One need, such as `docker` or `memory:16GB`: a kind and, for most kinds, a value."""
 
     kind: str

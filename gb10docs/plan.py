@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from gb10docs import machine
 from gb10docs.compose import Service, read_service, with_override
@@ -131,8 +132,7 @@ def make_plan(
     return plans
 
 
-@dataclass(frozen=True, slots=True)
-class _Selection:
+class _Selection(NamedTuple):
     """Ids of the steps to decide about, and of those that run although they are optional."""
 
     steps: frozenset[str]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import gb10docs
@@ -129,7 +131,7 @@ class Run:
         self._late: list[tuple[Running, StepResult]] = []
         self._first_failed = ""
         self._not_passed: set[str] = set()
-        self._folders: set[Path] = set()
+        self._folders: set[str] = set()
         self._before_python = {
             one.step.id
             for one, following in itertools.pairwise(plan.steps)
@@ -262,7 +264,7 @@ class Run:
             step.id, time.monotonic() - begun, running.out.last_line() or running.err.last_line()
         )
 
-    def _begin(self, step: Step, copy: Path, out: Capture, err: Capture) -> Execution:
+    def _begin(self, step: Step, copy: str, out: Capture, err: Capture) -> Execution:
         session = self._session(step.snippet.header.session)
         if step.snippet.language == "bash":
             return session.begin(copy, out, err, tells=step.id in self._before_python)
@@ -277,7 +279,7 @@ class Run:
         declared = (name for snippet in snippets for name in snippet.dependencies)
         return Scripts(self.pump, self._place.environment, declared)
 
-    def _follow(self, planned: PlannedStep, execution: Execution, copy: Path) -> tuple[int | None, str]:
+    def _follow(self, planned: PlannedStep, execution: Execution, copy: str) -> tuple[int | None, str]:
         """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed."""
         step, header = planned.step, planned.step.snippet.header
         deadline = time.monotonic() + header.timeout
@@ -347,18 +349,21 @@ class Run:
             self._sessions[name] = Session(self._place.root, self._place.environment, self.pump)
         return self._sessions[name]
 
-    def _freeze(self, step: Step) -> Path:
-        """The text that runs, out of reach of an editor; its line numbers are those of the file."""
-        copy = self._place.texts / step.snippet.place
-        if copy.parent not in self._folders:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(copy.parent)
-        with open(copy, "wb", buffering=0) as file:  # noqa: PTH123  a page has hundreds, and a Path takes longer
+    def _freeze(self, step: Step) -> str:
+        """The path of the text that runs, out of reach of an editor; its line numbers are those of the file."""
+        copy = f"{self._place.texts}/{step.snippet.place}"
+        folder = copy.rpartition("/")[0]
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103  a page has hundreds, and a Path takes longer
+            self._folders.add(folder)
+        with open(copy, "wb", buffering=0) as file:  # noqa: PTH123
             file.write(step.snippet.text.encode())
         return copy
 
     def _capture(self, step: Step, stream: str) -> Capture:
-        return Capture(self._redactor.stream(), f"{self._place.logs}/{step.id.replace('/', '-')}.{stream}")
+        return Capture(
+            self._redactor.stream(), partial(self._place.log, f"{step.id.replace('/', '-')}.{stream}")
+        )
 
 
 def _result(planned: PlannedStep, outcome: Outcome, reason: str) -> StepResult:
@@ -386,7 +391,7 @@ def _with_packages(step: Step, around: Surroundings) -> Surroundings:
 
     python = environments.python_for(packages, around.python, around.environment)
     variables = environments.variables_for(python, around.python, around.environment)
-    return replace(around, python=python, environment=variables)
+    return around._replace(python=python, environment=variables)
 
 
 def _first_line(step: Step) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 
 from gb10docs import ports, servers
-from gb10docs.bench.dialects import dialect
 from gb10docs.compose import Service
 from gb10docs.engines.process import EngineProcess
 from gb10docs.observe import Observer
@@ -75,6 +74,8 @@ class RunningServers:
         """What the step started answers sanely, and what it stopped is gone."""
         header = planned.step.snippet.header
         if planned.service:
+            from gb10docs.bench.dialects import dialect
+
             server = servers.ComposeServer(planned.service)
             self._running[planned.service.name] = (server, planned.step.id)
             servers.insist_on_sense(

@@ -55,7 +55,7 @@ class Scripts:
         if python and _is_this(python):
             self._warm_for(python)
 
-    def begin(self, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture) -> Execution:
+    def begin(self, copy: str, around: Surroundings, stdout: Capture, stderr: Capture) -> Execution:
         """Start the frozen copy of a snippet.
 
         Raises:
@@ -126,11 +126,11 @@ class _Warm:
         self.listen()
         return python == self._python and self._packages == self._changed() and not self._is_lost
 
-    def ask(self, copy: Path, around: Surroundings, streams: list[str]) -> None:
+    def ask(self, copy: str, around: Surroundings, streams: list[str]) -> None:
         """Let it run a script whose standard output and error go to these paths."""
         wanted, mine = around.environment.items(), self._environment.items()
         request = {
-            "script": str(copy),
+            "script": copy,
             "cwd": around.cwd,
             "umask": around.umask,
             "stdout": streams[0],
@@ -185,7 +185,7 @@ class _Forked(Execution):
     """A script in a child of the warm interpreter."""
 
     def __init__(
-        self, warm: _Warm, pump: Pump, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture
+        self, warm: _Warm, pump: Pump, copy: str, around: Surroundings, stdout: Capture, stderr: Capture
     ) -> None:
         super().__init__(stdout, stderr)
         self._warm, self._pump = warm, pump
@@ -217,16 +217,14 @@ class _Forked(Execution):
 class _Started(Execution):
     """A script in an interpreter of its own."""
 
-    def __init__(
-        self, pump: Pump, copy: Path, around: Surroundings, stdout: Capture, stderr: Capture
-    ) -> None:
+    def __init__(self, pump: Pump, copy: str, around: Surroundings, stdout: Capture, stderr: Capture) -> None:
         super().__init__(stdout, stderr)
         self._pump = pump
         out, err = pump.pipe(stdout), pump.pipe(stderr)
         self._reads = (out[0], err[0])
         try:
             self._process = subprocess.Popen(
-                [around.python, str(copy)],
+                [around.python, copy],
                 cwd=around.cwd,
                 env=dict(around.environment),
                 umask=around.umask,

@@ -14,10 +14,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
@@ -34,8 +33,7 @@ class SessionBusy(GB10DocsError):
     """A step wants a session in which a foreground server still runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Where a step failed: a line of the frozen copy, and which part of a pipe, both counted from 1."""
 
     line: int
@@ -44,8 +42,7 @@ class Failure:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a step's command ended."""
 
     exit_code: int
@@ -87,7 +84,7 @@ class Session:
         self._shell: _Shell | None = None
         self._known: Surroundings | None = None
 
-    def begin(self, copy: Path, stdout: Capture, stderr: Capture, *, tells: bool = False) -> BashExecution:
+    def begin(self, copy: str, stdout: Capture, stderr: Capture, *, tells: bool = False) -> BashExecution:
         """Start the frozen copy of a snippet; at its end bash `tells` its surroundings, to save asking for them.
 
         Raises:
@@ -96,11 +93,10 @@ class Session:
         shell = self._idle_shell()
         self._known, shell.told = None, b""
         if shell.tracing:
-            copy.write_text(f"set -{shell.tracing}; {copy.read_text()}")
+            text = Path(copy).read_text()
+            Path(copy).write_text(f"set -{shell.tracing}; {text}")
         out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
-        source = (
-            f"{{ \\builtin . {shlex.quote(str(copy))};}}</dev/null >{path_of(out[1])} 2>{path_of(err[1])}"
-        )
+        source = f"{{ \\builtin . {shlex.quote(copy)};}}</dev/null >{path_of(out[1])} 2>{path_of(err[1])}"
         told = f";{shell.tell()}" if tells else ""
         shell.send(f"__gb_arm;{source};{_REPORT.format(path=shell.answer_path)}{told}")
         shell.running = BashExecution(shell, self._pump, (out, err), stdout, stderr)
@@ -304,8 +300,7 @@ class BashExecution(Execution):
             self._pump.drain(read)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a Python step inherits from its session."""
 
     cwd: str

@@ -39,8 +39,8 @@ class Filter(Protocol):
 class Capture:
     """One stream of a step: all of it while it is short, else head and tail, and a log with everything."""
 
-    def __init__(self, redaction: Filter, log: str) -> None:
-        """Take the path that the log gets if there has to be one."""
+    def __init__(self, redaction: Filter, log: Callable[[], str]) -> None:
+        """Take what tells the path of the log if there has to be one."""
         self._redaction = redaction
         self._path = log
         self._file: int | None = None
@@ -99,9 +99,9 @@ class Capture:
         """Append to the log, which from its first byte on is complete; a full disk ends it."""
         try:
             if first:
-                Path(self._path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-                self.log = self._path
+                self.log = self._path()
+                Path(self.log).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
                 _write_all(self._file, self._head + self._tail)
             elif self._file is not None:
                 _write_all(self._file, data)
@@ -192,12 +192,12 @@ class Pump:
 
     def drain(self, descriptor: int) -> None:
         """Read what is there now; a stream that a background job still holds stays open."""
-        if descriptor not in self._open:
+        if descriptor not in self._open or self._read(descriptor) == 0 or self._read(descriptor) == 0:
             return
         left = _waiting(descriptor)
         while left > 0:
             left -= self._read(descriptor) or left
-        if self._read(descriptor) != 0:
+        if descriptor in self._open:
             self._open[descriptor].settle()
 
     def close(self) -> None:

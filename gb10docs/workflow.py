@@ -6,8 +6,8 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gb10docs.observe import Observers
 from gb10docs.plan import Action, Plan, make_plan
@@ -18,8 +18,7 @@ from gb10docs.tree import find_root, lessons, read_pages
 PASSED, FAILED, NOTHING_RAN, INTERRUPTED = 0, 1, 3, 130
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which steps, on which kind of machine."""
 
     pages: tuple[str, ...]
@@ -31,8 +30,7 @@ class Selection:
     stand_in: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(NamedTuple):
     """How to run them, and what to write."""
 
     keep_going: bool = False

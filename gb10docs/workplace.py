@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_state_path
-
 from gb10docs import lock, processes
 from gb10docs.lock import Lock
 from gb10docs.plan import Plan
@@ -32,7 +30,6 @@ class Workplace:
     def __init__(self, root: Path, scratch: Path, identity: str, held: Lock) -> None:
         self.root, self.scratch, self.lock = root, scratch, held
         self.texts = lock.texts_path(identity)
-        self.logs = f"{user_state_path('gb10docs')}/logs/{identity}"
         places = {f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": "", str(root): "."}
         self.redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
         self.environment: Mapping[str, str] = {}
@@ -54,6 +51,12 @@ class Workplace:
             self.supply = nvidia.Supply(plans, self.scratch)
         extra = self.supply.environment() if self.supply else {}
         self.environment = {**os.environ, **extra, "PATH": search_path(), **marked}
+
+    def log(self, name: str) -> str:
+        """Where an output that is too long for the report is kept whole."""
+        from platformdirs import user_state_path
+
+        return f"{user_state_path('gb10docs')}/logs/{self._identity}/{name}"
 
     def processes(self) -> set[int]:
         """Every process of this invocation that is left."""

@@ -27,7 +27,7 @@ def snippet(text: str, language: Language = "bash") -> Snippet:
 
 
 def said(text: str, ending: Ending, copy: Path = Path("/run/a.sh"), language: Language = "bash") -> str:
-    message = why(ending, snippet(text, language), copy)
+    message = why(ending, snippet(text, language), str(copy))
     assert "\n" not in message
     return message
 

@@ -18,7 +18,7 @@ from driving import own_machine as own_machine
 from driving import run as run
 from trees import Tree
 
-from gb10docs import evidence, processes, workflow
+from gb10docs import engines, evidence, processes, workflow
 from gb10docs.compose import Mount, Service, read_service
 from gb10docs.engines import environments, vllm
 from gb10docs.engines.environments import NotInstalled
@@ -185,7 +185,7 @@ def launched(package: str, service: Service = SERVICE) -> vllm.Launch:
 
 
 def test_on_a_gpu_the_arguments_are_those_of_the_compose_service() -> None:
-    started = launched(vllm.ON_GPU)
+    started = launched(engines.ON_GPU)
     model = "/home/ada/gb10/models/Qwen3-8B-NVFP4"
     served = ["--served-model-name", "Qwen3-8B-NVFP4", "--host", "127.0.0.1", "--port", "8002"]
     limits = ["--gpu-memory-utilization", "0.2", "--max-model-len", "8192", "--max-num-seqs", "4"]
@@ -200,7 +200,7 @@ def test_on_a_gpu_the_arguments_are_those_of_the_compose_service() -> None:
 
 
 def test_on_a_cpu_what_it_cannot_take_is_changed_and_told() -> None:
-    gpu, cpu = launched(vllm.ON_GPU), launched(vllm.ON_CPU)
+    gpu, cpu = launched(engines.ON_GPU), launched(engines.ON_CPU)
     size = str(vllm.CACHE_BYTES)
     assert cpu.changes == (
         "--host 0.0.0.0 as --host 127.0.0.1",
@@ -235,7 +235,7 @@ def test_options_with_an_equals_sign_and_a_port_of_its_own(tmp_path: Path) -> No
         ),
         mounts=(Mount("/models", "./here", volume=False), Mount("/t", "./t.jinja", volume=False)),
     )
-    started = launched(vllm.ON_GPU, service)
+    started = launched(engines.ON_GPU, service)
     assert started.arguments[2:] == (
         "--model=/models/m",
         *("--port", "9000", "--host", "127.0.0.1"),

@@ -97,7 +97,7 @@ class Interrupting:
 
 def test_interrupt_loses_nothing_that_was_read() -> None:
     """It is raised once the bytes that were on their way have arrived."""
-    pump, capture = Pump(), Capture(Interrupting(), "")
+    pump, capture = Pump(), Capture(Interrupting(), str)
     _, write = pump.pipe(capture)
     os.write(write, b"on its way")
     with Signals(lambda: ()) as signals, pytest.raises(Interrupted):

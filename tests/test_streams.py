@@ -54,7 +54,7 @@ def test_capture_keeps_all_or_head_and_tail(chunks: list[bytes], half: int) -> N
         patch.setattr(streams, "BOUND", 2 * half)
         patch.setattr(streams, "_HALF", half)
         log = f"/tmp/gb10docs-test-{os.getpid()}/sub/log"
-        capture = Capture(HoldsBack(), log)
+        capture = Capture(HoldsBack(), lambda: log)
         for chunk in chunks:
             capture.feed(chunk)
         capture.finish()
@@ -71,12 +71,12 @@ def test_capture_keeps_all_or_head_and_tail(chunks: list[bytes], half: int) -> N
 
 
 def test_log_is_private_and_a_full_disk_ends_it(tmp_path: Path) -> None:
-    capture = Capture(Nothing(), str(tmp_path / "logs" / "a"))
+    capture = Capture(Nothing(), lambda: str(tmp_path / "logs" / "a"))
     capture.feed(b"x" * (BOUND + 1))
     assert (tmp_path / "logs" / "a").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
     capture.finish()
-    full = Capture(Nothing(), "/dev/full")
+    full = Capture(Nothing(), lambda: "/dev/full")
     for _ in range(40):
         full.feed(b"y" * 2**16)
     full.finish()
@@ -89,14 +89,14 @@ def test_log_is_private_and_a_full_disk_ends_it(tmp_path: Path) -> None:
     [(b"", ""), (b"one\ntwo\n", "two"), (b"one\ntwo", "two"), (b"10%\r20%\r", "20%"), (b"a\n\n\n", "a")],
 )
 def test_last_line(printed: bytes, line: str) -> None:
-    capture = Capture(Nothing(), "")
+    capture = Capture(Nothing(), str)
     capture.feed(printed)
     assert capture.last_line() == line
 
 
 def test_drain_reads_all_that_is_there_and_waits_for_nothing() -> None:
     """A pipe made larger than we read at once, still held open by its writer."""
-    pump, capture = Pump(), Capture(Nothing(), "")
+    pump, capture = Pump(), Capture(Nothing(), str)
     read, write = pump.pipe(capture)
     os.set_blocking(write, False)
     import fcntl

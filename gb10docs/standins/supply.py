@@ -6,15 +6,16 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from gb10docs.compose import FILE, OVERRIDE, Service
-from gb10docs.engines.vllm import VllmProcess
 from gb10docs.plan import Action, Plan
 from gb10docs.servers import Server, StandInServer
 from gb10docs.standins import home
-from gb10docs.standins.host import Host
-from gb10docs.standins.rules import Service as Listener
 from gb10docs.targets.cpu import VLLM
+
+if TYPE_CHECKING:
+    from gb10docs.standins.host import Host
 
 CONTEXT = 8192
 """Tokens a service may hold where its Compose file does not say."""
@@ -72,7 +73,11 @@ class Supply:
     def serve(self, service: Service, model: str, environment: Mapping[str, str]) -> Server:
         """Answer for a Compose service on its port; `model` is the repository that the page serves."""
         if self._vllm and service.engine == "vllm":
+            from gb10docs.engines.vllm import VllmProcess
+
             return VllmProcess(service, environment, self._scratch, package=self._vllm)
+        from gb10docs.standins.rules import Service as Listener
+
         assert self._host
         self._host.open(
             Listener(
@@ -118,6 +123,7 @@ class Supply:
         self, scratch: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
     ) -> Host:
         from gb10docs.standins import checkpoint, weights
+        from gb10docs.standins.host import Host
 
         store = weights.default_store()
         gguf = weights.smollm2(store, progress=progress)

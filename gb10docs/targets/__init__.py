@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gb10docs.compose import Service
 from gb10docs.errors import GB10DocsError, did_you_mean
@@ -20,15 +19,13 @@ class NoSuchTarget(GB10DocsError):
     """A name that is no target, or a stand-in that the target has not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """A need is met, for real or by a stand-in."""
 
     stand_in: StandIn | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unmet:
+class Unmet(NamedTuple):
     """A need is not met: why, and what would meet it."""
 
     reason: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from gb10docs import machine
 from gb10docs.compose import FILE, OVERRIDE, Service, with_override
-from gb10docs.engines import environments
-from gb10docs.engines.vllm import ON_CPU
+from gb10docs.engines import ON_CPU, environments
 from gb10docs.needs import Need, gigabytes
 from gb10docs.pages import Step
 from gb10docs.results import StandIn

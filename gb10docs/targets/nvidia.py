@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 from gb10docs.compose import Service
-from gb10docs.engines import environments
-from gb10docs.engines.vllm import ON_GPU
+from gb10docs.engines import ON_GPU, environments
 from gb10docs.needs import Need
 from gb10docs.pages import Step
 from gb10docs.results import StandIn

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gb10docs import engines
 from gb10docs.compose import Service
 from gb10docs.engines import vllm
 from gb10docs.standins import checkpoint, nvfp4, weights
@@ -67,7 +68,7 @@ def serving(
         project="p",
         command=(*command, "--port", str(port), "--max-model-len", "2048", "--max-num-seqs", "4", *options),
     )
-    process = vllm.VllmProcess(service, dict(os.environ), scratch, package=vllm.ON_CPU)
+    process = vllm.VllmProcess(service, dict(os.environ), scratch, package=engines.ON_CPU)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
             _await(client, process)

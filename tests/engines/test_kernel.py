@@ -13,6 +13,7 @@ from real import plain as plain
 from real import w4a4 as w4a4
 from real import weight_only as weight_only
 
+from gb10docs import engines
 from gb10docs.engines import environments, vllm
 
 pytestmark = pytest.mark.engines
@@ -22,7 +23,7 @@ SCRIPT = Path(__file__).with_name("both_kernels.py")
 
 def told(checkpoint: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [environments.insist((vllm.ON_CPU,)), str(SCRIPT), str(checkpoint)],
+        [environments.insist((engines.ON_CPU,)), str(SCRIPT), str(checkpoint)],
         env={**os.environ, "PYTHONPATH": str(vllm.PLUGIN)},
         capture_output=True,
         text=True,

@@ -14,8 +14,7 @@ from driving import Watcher, own_machine
 from real import plain as plain
 from real import weight_only as weight_only
 
-from gb10docs import evidence, lock, processes
-from gb10docs.engines import vllm
+from gb10docs import engines, evidence, lock, processes
 from gb10docs.pages import read_page
 from gb10docs.plan import make_plan
 from gb10docs.results import Outcome
@@ -87,7 +86,7 @@ def test_as_on_another_gpu(weight_only: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("HOME", str(own))
     monkeypatch.setenv(nvidia.FOLDER, str(hub))
     target = nvidia.Nvidia(frozenset())
-    target.vllm = vllm.ON_CPU
+    target.vllm = engines.ON_CPU
     monkeypatch.setattr(target, "_gpu", Met)
     only = ["list-model", "ask-vllm.sh", "ask-vllm.py", "use-code.py", "stop-vllm"]
     page = read_page(ROOT / "docs/lessons/lesson-03.md", ROOT)
