@@ -7,8 +7,6 @@ import gc
 import os
 import sys
 
-from gb10docs.cli import main
-
 
 def program() -> None:
     """Run and end.
@@ -16,6 +14,8 @@ def program() -> None:
     What is imported and read is used to the end: looking for garbage in it, or taking leave of it, is for nothing.
     """
     gc.set_threshold(20_000)
+    from gb10docs.cli import main
+
     status = main()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

@@ -45,6 +45,8 @@ def _wait_and_run(requests: int, answers: str) -> None:
         os.setpgid(0, 0)
         _rehearse()
         request = _request(requests)
+        if not request:
+            os._exit(0)
         _become(request)
         code = _run(request["script"])
         _announce(code, answers)
@@ -54,13 +56,13 @@ def _wait_and_run(requests: int, answers: str) -> None:
         os._exit(code)
 
 
-def _request(requests: int) -> dict[str, Any]:
-    """What the runner wants next; where it wants nothing any more, this is the end."""
-    with open(requests, "rb") as pipe:
+def _request(requests: int | str) -> dict[str, Any]:
+    """What the runner wants next; empty where it wants nothing any more."""
+    with open(requests, "rb") as pipe:  # noqa: PTH123  pathlib is not imported for scripts that do without
         try:
             return dict(marshal.load(pipe))  # noqa: S302  the runner has written it
         except EOFError:
-            os._exit(0)
+            return {}
 
 
 def _announce(code: int, answers: str) -> None:
@@ -71,7 +73,8 @@ def _announce(code: int, answers: str) -> None:
 
 
 def _rehearse() -> None:
-    """Do all that comes with a script for an empty one: Linux copies the pages that it writes to, and nobody waits."""
+    """Do all that comes with a script for a trivial one: Linux copies the pages that it writes to, and nobody waits."""
+    _request(os.devnull)
     _become(
         {
             "stdout": os.devnull,
@@ -83,7 +86,7 @@ def _rehearse() -> None:
         }
     )
     _error_of(os.devnull)
-    print(end="", flush=True)
+    exec(compile("print('', end='', flush=True)\n", os.devnull, "exec"), {})  # noqa: S102  ours
     gc.collect()
 
 

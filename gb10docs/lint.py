@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from gb10docs.compose import read_service
@@ -120,6 +120,9 @@ RULES = (
     _python(DESTRUCTIVE, _START_UP_WORDS, _START_UP, "edits a shell start-up file"),
 )
 
+_RULES_OF = {
+    language: [rule for rule in RULES if rule.language == language] for language in get_args(Language)
+}
 _REQUEST = re.compile(
     r"(?<![\w.])(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(?P<port>[0-9]{2,5})(?![:\w])"
 )
@@ -168,10 +171,8 @@ def _refuse_undeclared(snippet: Snippet) -> None:
     """Commands that a person must grant, in a snippet that does not say so."""
     rules = [
         rule
-        for rule in RULES
-        if rule.language == snippet.language
-        and rule.need not in snippet.header.needs
-        and any(word in snippet.body for word in rule.words)
+        for rule in _RULES_OF[snippet.language]
+        if any(word in snippet.body for word in rule.words) and rule.need not in snippet.header.needs
     ]
     for number, line in _lines(snippet) if rules else ():
         for rule in rules:
@@ -184,6 +185,8 @@ def _refuse_undeclared(snippet: Snippet) -> None:
 
 def _refuse_stray_requests(snippet: Snippet, servers: Iterable[_Server], here: set[str]) -> None:
     """Requests to a server that the snippet does not say it needs, or that does not exist."""
+    if ":" not in snippet.body:
+        return
     header = snippet.header
     declared = {need.value for need in header.needs if need.kind == "server"} | {*header.stops, header.server}
     ports = {

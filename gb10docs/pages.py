@@ -148,12 +148,13 @@ def _refuse_misfit(snippet: Snippet, fence: Fence, at: str) -> None:
 
 def _ids(names: list[str], page: str) -> list[str]:
     """`page/stem`; with the suffix where two files share a stem, and a number where an id comes twice."""
-    files = Counter(PurePosixPath(name).stem for name in set(names))
+    files = {name: name.rpartition("/")[2] for name in names}
+    stems = {name: file.rpartition(".")[0] or file for name, file in files.items()}
+    twins = Counter(stems.values())
     numbers: dict[str, Iterator[int]] = {}
     ids: dict[str, None] = {}
     for name in names:
-        file = PurePosixPath(name)
-        base = found = f"{page}/{file.name if files[file.stem] > 1 else file.stem}"
+        base = found = f"{page}/{files[name] if twins[stems[name]] > 1 else stems[name]}"
         while found in ids:
             found = f"{base}-{next(numbers.setdefault(base, count(2)))}"
         ids[found] = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import re
 import socket
@@ -44,7 +43,6 @@ def this_machine(env: Mapping[str, str]) -> dict[str, str]:
 def _package_indexes(env: Mapping[str, str]) -> Iterator[str]:
     """The places that pip is configured to take packages from: pip prints them, and they may be nobody's business."""
     home = Path(env.get("HOME", "/"))
-    config = configparser.RawConfigParser(strict=False)
     given = [Path(env["PIP_CONFIG_FILE"])] if env.get("PIP_CONFIG_FILE") else []
     files = [
         Path("/etc/pip.conf"),
@@ -52,12 +50,19 @@ def _package_indexes(env: Mapping[str, str]) -> Iterator[str]:
         home / ".config/pip/pip.conf",
         Path(sys.prefix) / "pip.conf",
     ]
-    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
-        config.read([*files, *given])
     names = ("index-url", "extra-index-url", "find-links")
     for name in names:
         yield from env.get(f"PIP_{name.replace('-', '_').upper()}", "").split()
-        for section in config.sections():
+    present = [file for file in (*files, *given) if file.is_file()]
+    if not present:
+        return
+    import configparser
+
+    config = configparser.RawConfigParser(strict=False)
+    with contextlib.suppress(configparser.Error, UnicodeDecodeError):
+        config.read(present)
+    for section in config.sections():
+        for name in names:
             yield from config.get(section, name, fallback="").split()
 
 

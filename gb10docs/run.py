@@ -194,8 +194,6 @@ class Run:
         missing = self._missing(planned)
         if missing:
             return _result(planned, Outcome.SKIPPED, missing)
-        if self._scripts:
-            self._scripts.settle()
         started, begun = datetime.now(UTC), time.monotonic()
         try:
             result = self._replace(planned) if planned.action is Action.REPLACE else self._execute(planned)
@@ -225,6 +223,7 @@ class Run:
 
     def _replace(self, planned: PlannedStep) -> StepResult:
         """Supply the effect of a step whose command cannot run here."""
+        self._settle()
         about = self._servers.stand_in(planned, planned.service) if planned.service else ""
         self._servers.stop(planned.step.snippet.header.stops)
         return _result(planned, Outcome.REPLACED, f"{planned.reason}: {about}" if about else planned.reason)
@@ -235,6 +234,7 @@ class Run:
             planned.service.port if planned.service else servers.port_of(header.ready) if header.ready else 0
         )
         if port:
+            self._settle()
             ports.refuse_taken(port, step.snippet.place)
         if planned.service and planned.stood_in:
             self._place.lock.note_labelled()
@@ -265,11 +265,17 @@ class Run:
         )
 
     def _begin(self, step: Step, copy: str, out: Capture, err: Capture) -> Execution:
+        self._settle()
         session = self._session(step.snippet.header.session)
         if step.snippet.language == "bash":
             return session.begin(copy, out, err, tells=step.id in self._before_python)
         assert self._scripts
         return self._scripts.begin(copy, _with_packages(step, session.surroundings()), out, err)
+
+    def _settle(self) -> None:
+        """Until nothing is left of the Python step before, whose end is known a little earlier."""
+        if self._scripts:
+            self._scripts.settle()
 
     def _warm_scripts(self) -> Scripts | None:
         """What runs the Python steps of the plan, if it has any."""

@@ -114,8 +114,8 @@ class Session:
             if not shell.told:
                 shell.send(shell.tell())
                 self._listen(shell)
-            if shell.ended:
-                self._lost()
+                if shell.ended:
+                    self._lost()
             self._known = _surroundings(shell.told, shell.pid)
         return self._known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 _DOCKER_AUTH = b"JG9hdXRodG9rZW46"
@@ -22,20 +23,19 @@ _SHAPES = {
 """How tokens begin, with what they go on, and the fewest and most of that."""
 _ALONE = rb"(?<![A-Za-z0-9])"
 _TOKENS = {
-    head: re.compile(rb"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, letter, least, most))
+    head: rb"%b(?<![A-Za-z0-9]%b)%b{%d,%d}" % (head, head, letter, least, most)
     for head, (letter, least, most) in _SHAPES.items()
 }
-_NGC_LEGACY = re.compile(
+_NGC_LEGACY = (
     rb"(?<![A-Za-z0-9])[A-Za-z0-9]{35}6[A-Za-z0-9]{11}t[A-Za-z0-9]{12}L[A-Za-z0-9]{6}t[A-Za-z0-9]{16}"
 )
 """Base64 of 26 letters and digits, a colon and a UUID: where the colon and the dashes fall is fixed."""
 _BREAK = rb"(?:[ \t]*\\?\r?\n[ \t]*)?"
 _WRAPPED_HEADS = (b"hf_", b"nvapi-")
-_WRAPPED_TOKEN = re.compile(
-    _ALONE + rb"(?:hf_(?:" + _BREAK + rb"[A-Za-z0-9]){34}|nvapi-(?:" + _BREAK + rb"[\w-]){64})"
-)
-_WRAPPED_OPEN = re.compile(
-    rb"(?:hf_(?:%b[A-Za-z0-9]){0,33}|nvapi-(?:%b[\w-]){0,63})[ \t]*\\?\r?(?:\n[ \t]*)?\Z" % (_BREAK, _BREAK)
+_WRAPPED_TOKEN = _ALONE + rb"(?:hf_(?:" + _BREAK + rb"[A-Za-z0-9]){34}|nvapi-(?:" + _BREAK + rb"[\w-]){64})"
+_WRAPPED_OPEN = rb"(?:hf_(?:%b[A-Za-z0-9]){0,33}|nvapi-(?:%b[\w-]){0,63})[ \t]*\\?\r?(?:\n[ \t]*)?\Z" % (
+    _BREAK,
+    _BREAK,
 )
 _TOKEN_BYTES = (string.ascii_letters + string.digits + "_-").encode()
 _IS_TOKEN_BYTE = bytes(int(byte in _TOKEN_BYTES) for byte in range(256))
@@ -63,10 +63,10 @@ def token_spans(data: bytes) -> Iterator[Span]:
         patterns = [pattern for head, pattern in _TOKENS.items() if head in data]
         patterns += [_NGC_LEGACY] * (_LEGACY_RUN in runs)
     for pattern in patterns:
-        for match in pattern.finditer(data):
+        for match in _compiled(pattern).finditer(data):
             yield Span(match.start(), match.end(), b"[secret]", 1)
     if any_in(_WRAPPED_HEADS, data):
-        for match in _WRAPPED_TOKEN.finditer(data):
+        for match in _compiled(_WRAPPED_TOKEN).finditer(data):
             if _is_random(match[0]):
                 yield Span(match.start(), match.end(), b"[secret]", 1)
 
@@ -82,12 +82,12 @@ def token_under_way(data: bytes) -> int:
     """Where a token that may go on begins; the length of `data` where none does."""
     run = len(data.rstrip(_TOKEN_BYTES + b"+/="))
     if run < len(data):
-        match = _TOKEN_OPEN.search(data, run)
+        match = _compiled(_TOKEN_OPEN).search(data, run)
         if match:
             return match.start()
     for head in _WRAPPED_HEADS:
         at = data.rfind(head)
-        if at >= 0 and _WRAPPED_OPEN.match(data, at):
+        if at >= 0 and _compiled(_WRAPPED_OPEN).match(data, at):
             return at
     return len(data)
 
@@ -109,4 +109,6 @@ _TOKENS_SO_FAR = [
     beginnings(head, rb"%b{0,%d}\Z" % (letter, most - 1)) for head, (letter, _, most) in _SHAPES.items()
 ]
 _NGC_LEGACY_SO_FAR = rb"(?:[LMNOYZa-e][A-Za-z0-9]{3}){0,20}(?:[LMNOYZa-e][A-Za-z0-9]{0,2})?\Z"
-_TOKEN_OPEN = re.compile(_ALONE + rb"(?:" + b"|".join([*_TOKENS_SO_FAR, _NGC_LEGACY_SO_FAR]) + rb")")
+_TOKEN_OPEN = _ALONE + rb"(?:" + b"|".join([*_TOKENS_SO_FAR, _NGC_LEGACY_SO_FAR]) + rb")"
+_compiled = cache(re.compile)
+"""Most output holds nothing like a token, and compiling these takes longer than reading it."""

@@ -14,6 +14,8 @@ import pytest
 
 from gb10docs.standins import home as homes
 
+TEXTS = [". ~/venv/gb10-training/bin/activate\n"]
+
 
 @pytest.fixture
 def user_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -29,7 +31,7 @@ def user_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, user_home: Path) -> Path:
     folder = tmp_path / "home"
-    homes.seed(folder, user_home=user_home)
+    homes.seed(folder, user_home=user_home, texts=TEXTS)
     return folder
 
 
@@ -45,8 +47,14 @@ def _bash(home: Path, user_home: Path, command: str) -> str:
 
 def test_seeding_takes_no_time(tmp_path: Path, user_home: Path) -> None:
     begun = time.process_time()
-    homes.seed(tmp_path / "home", user_home=user_home)
+    homes.seed(tmp_path / "home", user_home=user_home, texts=TEXTS)
     assert time.process_time() - begun < 0.15
+
+
+def test_the_environment_is_made_for_pages_that_name_it(tmp_path: Path, user_home: Path) -> None:
+    homes.seed(tmp_path / "home", user_home=user_home, texts=["cd ~/gb10/models\n"])
+    assert (tmp_path / "home" / "gb10" / "models").is_dir()
+    assert not (tmp_path / "home" / "venv").exists()
 
 
 def test_commands_come_from_the_environment(home: Path, user_home: Path) -> None:
@@ -128,6 +136,6 @@ def test_what_the_user_has_set_is_kept(home: Path, user_home: Path, monkeypatch:
 def test_a_user_without_a_pip_cache_or_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PIP_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
-    homes.seed(tmp_path / "home", user_home=tmp_path / "nobody")
+    homes.seed(tmp_path / "home", user_home=tmp_path / "nobody", texts=TEXTS)
     assert not (tmp_path / "home" / ".cache" / "pip").exists()
     assert "PIP_CONFIG_FILE" not in homes.environment(tmp_path / "home", user_home=tmp_path / "nobody")

@@ -83,4 +83,4 @@ def _element(parent: ElementTree.Element | None, tag: str, **attributes: str) ->
 
 def _legal(text: str) -> str:
     """Text less terminal control sequences and what XML forbids."""
-    return _FORBIDDEN.sub("\ufffd", printable(text))
+    return text if text.isprintable() else _FORBIDDEN.sub("\ufffd", printable(text))

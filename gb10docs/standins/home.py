@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import site
 import stat
-import venv
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,15 +28,17 @@ runpy.run_module("gb10docs", run_name="__main__", alter_sys=True)
 """
 
 
-def seed(home: Path, *, user_home: Path) -> None:
-    """Make the home folder: the virtual environment of lesson 1, the models folder, and pip's cache linked.
+def seed(home: Path, *, user_home: Path, texts: Iterable[str]) -> None:
+    """Make the home folder: the models folder, pip's cache linked, and the virtual environment of lesson 1.
 
     Args:
         home: The folder to fill; made if missing.
         user_home: The user's own, whose pip cache is linked.
+        texts: What runs there; where none of it names the environment, that is left out.
     """
     (home / MODELS).mkdir(parents=True, exist_ok=True)
-    _make_venv(home / VENV)
+    if any(VENV.name in text for text in texts):
+        _make_venv(home / VENV)
     (home / ".cache").mkdir(exist_ok=True)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or user_home / ".cache") / "pip"
     link = home / ".cache" / "pip"
@@ -84,6 +86,8 @@ def _make_venv(folder: Path) -> None:
 
     Our packages come after its own on the path and lie outside its prefix, so its pip never touches them.
     """
+    import venv
+
     venv.EnvBuilder(symlinks=True).create(folder)
     (packages,) = folder.glob("lib/python*/site-packages")
     ours = [str(Path(__file__).parents[2]), *site.getsitepackages()]

@@ -49,7 +49,8 @@ class Supply:
         self._scratch, self._vllm = scratch, plans[0].target.vllm
         self._image = ""
         self._home = scratch / "home"
-        home.seed(self._home, user_home=Path.home())
+        texts = (planned.step.snippet.text for plan in plans for planned in plan.steps)
+        home.seed(self._home, user_home=Path.home(), texts=texts)
         hosted = any(one.name != VLLM for one in self._stand_ins)
         self._host = self._start_host(scratch, marked, progress) if hosted else None
         contained = plans[0].target.in_containers and any(one.kind == "engine" for one in self._stand_ins)

@@ -82,7 +82,7 @@ def test_as_on_another_gpu(weight_only: Path, tmp_path: Path, monkeypatch: pytes
     hub, own = tmp_path / "hub", tmp_path / "home"
     (hub / "nvidia").mkdir(parents=True)
     (hub / "nvidia/Qwen3-8B-NVFP4").symlink_to(weight_only, target_is_directory=True)
-    home.seed(own, user_home=Path.home())
+    home.seed(own, user_home=Path.home(), texts=[home.VENV.name])
     monkeypatch.setenv("HOME", str(own))
     monkeypatch.setenv(nvidia.FOLDER, str(hub))
     target = nvidia.Nvidia(frozenset())
