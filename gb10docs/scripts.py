@@ -120,6 +120,7 @@ class _Warm:
         self._is_idle = True
         """Whether the process of that script is gone."""
         self._is_lost = False
+        self._differs: tuple[Mapping[str, str], dict[str, dict[str, str] | list[str]]] | None = None
 
     def fits(self, python: str) -> bool:
         """Whether it would run a script as a new process of `python` does."""
@@ -128,19 +129,24 @@ class _Warm:
 
     def ask(self, copy: str, around: Surroundings, streams: list[str]) -> None:
         """Let it run a script whose standard output and error go to these paths."""
-        wanted, mine = around.environment.items(), self._environment.items()
         request = {
             "script": copy,
             "cwd": around.cwd,
             "umask": around.umask,
             "stdout": streams[0],
             "stderr": streams[1],
-            "set": dict(wanted - mine),
-            "unset": list(self._environment.keys() - around.environment.keys()),
+            **self._differences(around.environment),
         }
         self.exit_code, self._is_idle = None, False
         with contextlib.suppress(BrokenPipeError), open(self._requests, "wb", closefd=False) as pipe:
             marshal.dump(request, pipe)
+
+    def _differences(self, wanted: Mapping[str, str]) -> dict[str, dict[str, str] | list[str]]:
+        """From the environment that it was started in; most steps leave theirs as it was."""
+        if self._differs is None or self._differs[0] is not wanted:
+            changed = dict(wanted.items() - self._environment.items())
+            self._differs = wanted, {"set": changed, "unset": list(self._environment.keys() - wanted.keys())}
+        return self._differs[1]
 
     def listen(self) -> None:
         """Take in what it has said; what it says unasked is of a child that was killed while it waited."""

@@ -1,6 +1,6 @@
 """Standard output and error of a step: read as they come, bounded in memory, redacted before they are kept.
 
-One thread, one selector. Whoever waits for something waits in `Pump.run`, which reads every open stream
+One thread, one epoll. Whoever waits for something waits in `Pump.run`, which reads every open stream
 meanwhile, so that a background job of an earlier step never blocks on a full pipe.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import selectors
+import select
 import sys
 import termios
 import threading
@@ -116,7 +116,7 @@ class Pump:
     """Reads file descriptors into captures while something is waited for."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
         self._open: dict[int, Capture] = {}
         self._unwatched: list[int] = []
         """Pipes since the last tick: most steps end before the next, and have said all that they say into theirs."""
@@ -138,11 +138,11 @@ class Pump:
 
     def watch(self, descriptor: int) -> None:
         """Wake up when `descriptor` is readable; its owner reads it."""
-        self._selector.register(descriptor, selectors.EVENT_READ)
+        self._epoll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
         """No longer wake up for `descriptor`."""
-        self._selector.unregister(descriptor)
+        self._epoll.unregister(descriptor)
 
     def run(self, done: Callable[[], bool], deadline: float) -> bool:
         """Read until `done()` or the deadline (of `time.monotonic`); True if done."""
@@ -153,9 +153,9 @@ class Pump:
                 return False
             if now >= self._next_tick:
                 self._tick(now)
-            for key, _ in self._selector.select(min(deadline, self._next_tick) - now):
-                if key.fd in self._open:
-                    self._read(key.fd)
+            for descriptor, _ in self._epoll.poll(min(deadline, self._next_tick) - now):
+                if descriptor in self._open:
+                    self._read(descriptor)
         return True
 
     def wait(self, seconds: float) -> None:
@@ -206,7 +206,7 @@ class Pump:
             self.drain(descriptor)
         for descriptor in list(self._open):
             self._end(descriptor)
-        self._selector.close()
+        self._epoll.close()
 
     def _tick(self, now: float) -> None:
         self._next_tick = now + _TICK

@@ -256,7 +256,10 @@ def test_child_that_is_killed_while_it_waits_is_not_taken_for_a_script(tmp_path:
     steps = run(
         tmp_path,
         Python("import os\nopen('parent', 'w').write(str(os.getppid()))\n"),
-        'pkill -KILL --parent "$(< parent)"\n',
+        'parent=$(< parent)\n'
+        'until child=$(pgrep --parent "$parent"); do :; done\n'
+        'kill -KILL "$child"\n'
+        'until next=$(pgrep --parent "$parent") && [ "$next" != "$child" ]; do :; done\n',
         Python("print('ok')\n"),
     )
     assert outcomes(steps) == ["passed"] * 3
@@ -282,7 +285,9 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
 
     try:
         assert end(begin("print('first')")) == 0
+        scripts.settle()
         (warm,) = processes.children(os.getpid())
+        assert pump.run(lambda: bool(processes.children(warm)), time.monotonic() + 10)
         (child,) = processes.children(warm)
         os.kill(child, signal.SIGSTOP)
         asked = begin("import signal\nsignal.pause()")
