@@ -6,7 +6,10 @@
 # has to be done: note the options in __gb_flags, keep a copy of the descriptor that traces go to, and let traces
 # and output go nowhere. What is called then switches tracing off and puts the descriptor back.
 
+# Sourced with the paths of two pipes: for what is reported of a step, and for what a Python step inherits.
+
 BASH_ARGV0=bash
+builtin readonly "__gb_answers=$1" "__gb_told=$2"
 __gb_status=0
 __gb_failure=
 __gb_flags=
@@ -46,19 +49,19 @@ __gb_arm() {
   builtin trap '{ __gb_failed "$?" "$LINENO" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb_status";; esac; } {__gb_copy}>&"$((__gb_ended=$?,__gb_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null <<<"${__gb_flags:=$-}" >|/dev/null 2>&1 || { __gb_fd=2 __gb_copy=2; __gb_failed "$__gb_ended" "$LINENO" "$__gb_ended" || case $? in 1) builtin return "$__gb_status";; esac; }' ERR
 }
 
-# Everything the runner wants to know after a step, as five records to the path $1. Each command is redirected by
+# Everything the runner wants to know after a step, as five records. Each command is redirected by
 # itself: the DEBUG trap of a snippet may run before it, and what that prints is no answer.
 __gb_report() {
   builtin set +xv
   __gb_restore_trace
-  builtin trap -p ERR >"$1"
-  builtin printf '\0%s\0%s\0%s\0%s\0' "$__gb_ended" "$__gb_flags" "$SHELLOPTS" "$__gb_failure" >"$1"
+  builtin trap -p ERR >"$__gb_answers"
+  builtin printf '\0%s\0%s\0%s\0%s\0' "$__gb_ended" "$__gb_flags" "$SHELLOPTS" "$__gb_failure" >"$__gb_answers"
 }
 
 # The same, where the snippet has closed the descriptor that it traces to: nothing is traced then.
-__gb_report_untraced() {
+__gb_untraced() {
   __gb_fd=2 __gb_copy=2
-  __gb_report "$1"
+  __gb_report
 }
 
 # Pointing BASH_XTRACEFD elsewhere has closed the descriptor that the snippet gave it.
@@ -72,11 +75,11 @@ __gb_restore_trace() {
   ((__gb_copy == 2)) || builtin exec {__gb_copy}>&-
 }
 
-# What a Python step inherits, to the path $1; that it is all there, to $2. Bash writes line by line, and the runner
-# would wake up for each.
-__gb_surroundings() {
-  builtin umask >"$1"
-  builtin type -P python >"$1" || builtin true
-  builtin declare -px >"$1"
-  builtin printf '\0' >"$2"
+# What a Python step inherits, to a pipe of its own, and to the other that it is all there: bash writes line by line,
+# and the runner would wake up for each.
+__gb_tell() {
+  builtin umask >"$__gb_told"
+  builtin type -P python >"$__gb_told" || builtin true
+  builtin declare -px >"$__gb_told"
+  builtin printf '\0' >"$__gb_answers"
 }

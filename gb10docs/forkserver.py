@@ -56,9 +56,9 @@ def _wait_and_run(requests: int, answers: str) -> None:
         os._exit(code)
 
 
-def _request(requests: int | str) -> dict[str, Any]:
+def _request(requests: int) -> dict[str, Any]:
     """What the runner wants next; empty where it wants nothing any more."""
-    with open(requests, "rb") as pipe:  # noqa: PTH123  pathlib is not imported for scripts that do without
+    with open(requests, "rb") as pipe:
         try:
             return dict(marshal.load(pipe))  # noqa: S302  the runner has written it
         except EOFError:
@@ -73,18 +73,7 @@ def _announce(code: int, answers: str) -> None:
 
 
 def _rehearse() -> None:
-    """Do all that comes with a script for a trivial one: Linux copies the pages that it writes to, and nobody waits."""
-    _request(os.devnull)
-    _become(
-        {
-            "stdout": os.devnull,
-            "stderr": os.devnull,
-            "unset": (),
-            "set": dict(list(os.environ.items())[:1]),
-            "umask": 0o777,
-            "cwd": "/",
-        }
-    )
+    """Run next to nothing: it writes to the pages that all scripts do, and nobody waits yet for Linux to copy them."""
     _error_of(os.devnull)
     exec(compile("print('', end='', flush=True)\n", os.devnull, "exec"), {})  # noqa: S102  ours
     gc.collect()

@@ -98,7 +98,7 @@ class Session:
         out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
         source = f"{{ \\builtin . {shlex.quote(copy)};}}</dev/null >{path_of(out[1])} 2>{path_of(err[1])}"
         told = f";{shell.tell()}" if tells else ""
-        shell.send(f"__gb_arm;{source};{_REPORT.format(path=shell.answer_path)}{told}")
+        shell.send(f"__gb_arm;{source};{_REPORT}{told}")
         shell.running = BashExecution(shell, self._pump, (out, err), stdout, stderr)
         return shell.running
 
@@ -158,7 +158,6 @@ class _Shell:
         self._told_read, self._told_write = os.pipe()
         os.set_blocking(self._answer_read, False)
         os.set_blocking(self._told_read, False)
-        self.answer_path = path_of(self._answer_write)
         variables = dict(environment)
         start_up = variables.pop("BASH_ENV", None)
         self._process = subprocess.Popen(
@@ -191,7 +190,7 @@ class _Shell:
         """Which of `x` and `v` the last step left on; they are off between steps."""
         pump.watch(self._alive)
         pump.watch(self._answer_read)
-        self.send(f". {shlex.quote(str(_DRIVER))}")
+        self.send(f". {shlex.quote(str(_DRIVER))} {path_of(self._answer_write)} {path_of(self._told_write)}")
         if start_up is not None:
             self.send(f"export BASH_ENV={shlex.quote(start_up)}")
 
@@ -211,7 +210,7 @@ class _Shell:
     def tell(self) -> str:
         """What lets bash tell its surroundings, and answer with one record once it has."""
         self.tells = True
-        return f"__gb_surroundings {path_of(self._told_write)} {self.answer_path}"
+        return "__gb_tell"
 
     def has_told(self) -> bool:
         """Whether its surroundings have come; the shell's end counts as one."""
@@ -372,8 +371,8 @@ _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
 )
 _REPORT = (
-    '{{ __gb_report {path};}} {{__gb_copy}}>&"$((__gb_ended=$?,__gb_fd=${{BASH_XTRACEFD:-2}}))"'
-    ' {{BASH_XTRACEFD}}>|/dev/null <<<"${{__gb_flags:=$-}}"||__gb_report_untraced {path}'
+    '{ __gb_report;} {__gb_copy}>&"$((__gb_ended=$?,__gb_fd=${BASH_XTRACEFD:-2}))"'
+    ' {BASH_XTRACEFD}>|/dev/null <<<"${__gb_flags:=$-}"||__gb_untraced'
 )
 """What bash reads after a snippet, letter by letter, hence the short names; `driver.bash` says what the redirections
 are for."""

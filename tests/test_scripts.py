@@ -256,7 +256,7 @@ def test_child_that_is_killed_while_it_waits_is_not_taken_for_a_script(tmp_path:
     steps = run(
         tmp_path,
         Python("import os\nopen('parent', 'w').write(str(os.getppid()))\n"),
-        'parent=$(< parent)\n'
+        "parent=$(< parent)\n"
         'until child=$(pgrep --parent "$parent"); do :; done\n'
         'kill -KILL "$child"\n'
         'until next=$(pgrep --parent "$parent") && [ "$next" != "$child" ]; do :; done\n',
