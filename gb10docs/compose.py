@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -58,8 +57,7 @@ class Mount(NamedTuple):
     volume: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """One server of the page, as its Compose service describes it."""
 
     name: str
@@ -109,7 +107,7 @@ def with_override(service: Service) -> Service | None:
     project = str(_read(override).get("name") or service.project)
     if project == service.project:
         raise BadService(f"{override}: no 'name' of its own: add one, as in name: {service.project}-standin")
-    return replace(service, project=project, files=(*service.files, override))
+    return service._replace(project=project, files=(*service.files, override))
 
 
 def read_command(words: list[str]) -> Command:

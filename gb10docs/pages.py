@@ -7,11 +7,10 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from gb10docs.errors import did_you_mean
 from gb10docs.fences import BadPage, Fence, fences, front_matter_length, page_lines
@@ -20,8 +19,7 @@ from gb10docs.snippets import LANGUAGES, BadSnippet, Snippet, read_snippet, read
 _INCLUDE = re.compile(r'-{1,}8<-{1,} +"([^"]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One snippet at its place on a page."""
 
     id: str
@@ -39,8 +37,7 @@ class Step:
         return self.id.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A Markdown file under `docs/`: the plan of what a reader does, top to bottom."""
 
     path: Path
@@ -51,7 +48,7 @@ class Page:
     title: str
     after: tuple[str, ...]
     """Names of the pages that it builds on."""
-    steps: tuple[Step, ...] = field(repr=False)
+    steps: tuple[Step, ...]
 
 
 def read_page(path: Path, root: Path) -> Page:

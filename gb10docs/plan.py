@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -31,8 +30,7 @@ class Action(StrEnum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(NamedTuple):
     """One step, and what becomes of it on this target."""
 
     step: Step
@@ -53,13 +51,12 @@ class PlannedStep:
         return any(one.kind == "engine" for one in self.stand_ins)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The steps of one page on one target, in page order."""
 
     page: Page
     target: Target
-    steps: tuple[PlannedStep, ...] = field(repr=False)
+    steps: tuple[PlannedStep, ...]
 
     @property
     def runnable(self) -> bool:

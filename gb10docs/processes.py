@@ -36,6 +36,8 @@ def children(pid: int) -> set[int]:
 
 def descendants(pid: int) -> set[int]:
     """Every process below `pid`, by parent."""
+    if not _has_children(pid):
+        return set()
     below: dict[int, list[int]] = {}
     for process, fields in _stats():
         below.setdefault(int(fields[1]), []).append(process)
@@ -47,6 +49,15 @@ def descendants(pid: int) -> set[int]:
                 found.add(child)
                 todo.append(child)
     return found
+
+
+def _has_children(pid: int) -> bool:
+    """Whether a process has any; Linux lists those of each of its threads, unless it was built without that."""
+    try:
+        with os.scandir(f"/proc/{pid}/task") as threads:
+            return any(_read(pid, f"task/{thread.name}/children") for thread in threads)
+    except OSError:
+        return True
 
 
 @contextlib.contextmanager

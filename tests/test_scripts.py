@@ -286,7 +286,8 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
     try:
         assert end(begin("print('first')")) == 0
         scripts.settle()
-        (warm,) = processes.children(os.getpid())
+        assert scripts._warm
+        warm = scripts._warm.process.pid
         assert pump.run(lambda: bool(processes.children(warm)), time.monotonic() + 10)
         (child,) = processes.children(warm)
         os.kill(child, signal.SIGSTOP)

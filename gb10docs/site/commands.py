@@ -38,7 +38,7 @@ class Command:
 def commands(app: click.Group, above: str = "") -> Iterator[Command]:
     """Every command of a program and its groups, in the order in which they are declared."""
     context = click.Context(app)
-    for name in app.list_commands(context):
+    for name in dict.fromkeys([*app.commands, *app.list_commands(context)]):
         command = app.get_command(context, name)
         assert command
         if isinstance(command, click.Group):
