@@ -3,8 +3,8 @@
 Started as `python forkserver.py REQUESTS ANSWERS NAME…` with two pipes and the modules to import beforehand. The
 next child is forked ahead and waits for its request, a dictionary: the script's path, its environment, working
 directory and umask, and the paths that lead to its standard output and error. The answers are lines: `~0` once the
-script has ended, `0` once its process is gone. The first is left out where a script ends by
-other means, and the second comes also for a child that is killed while it waits.
+script has ended, `0` once its process is gone. The first is left out where a script ends by other means, and the
+second comes also for a child that is killed while it waits.
 
 What is imported here is in the memory of every child, which pays for each page of it that it touches: so little is.
 """

@@ -113,7 +113,6 @@ class _Warm:
         )
         for descriptor in (requests, answers, nowhere, output):
             os.close(descriptor)
-        pump.watch(self._answers)
         self._open: tuple[int, ...] = (self._requests, self._answers)
         self.exit_code: int | None = None
         """Of the script that was asked for last, once it has ended; that of the interpreter itself if it is no more."""
@@ -138,6 +137,7 @@ class _Warm:
             **self._differences(around.environment),
         }
         self.exit_code, self._is_idle = None, False
+        self._pump.watch(self._answers)
         with contextlib.suppress(BrokenPipeError), open(self._requests, "wb", closefd=False) as pipe:
             marshal.dump(request, pipe)
 
@@ -159,7 +159,8 @@ class _Warm:
         for line in said.splitlines():
             self.exit_code = int(line.removeprefix(b"~"))
             self._is_lost = self._is_lost or self._is_idle or self.exit_code < 0
-            self._is_idle = not line.startswith(b"~")
+            if not line.startswith(b"~"):
+                self._rest()
         if not said:
             self.exit_code = self.process.wait() or -signal.SIGKILL
             self.close()
@@ -171,13 +172,18 @@ class _Warm:
 
     def close(self) -> None:
         """End it."""
-        if self._open:
-            self._pump.forget(self._answers)
+        self._rest()
         for descriptor in self._open:
             os.close(descriptor)
-        self._open, self._is_idle, self._is_lost = (), True, True
+        self._open, self._is_lost = (), True
         self.process.kill()
         self.process.wait()
+
+    def _rest(self) -> None:
+        """The process of the last script is gone: nothing is expected of it until the next one."""
+        if not self._is_idle:
+            self._pump.forget(self._answers)
+        self._is_idle = True
 
     def _has_settled(self) -> bool:
         self.listen()

@@ -21,6 +21,11 @@ PATIENCE = 60.0
 """Seconds after which whatever is waited for will not happen any more."""
 
 
+def in_memory() -> list[str]:
+    """Folders of runs where Linux keeps files in memory."""
+    return [str(path) for path in Path("/dev/shm").glob("gb10docs-*")]
+
+
 @dataclass
 class Program:
     """`gb10docs` with its own lock, temporary folder, logs and tree."""
@@ -30,6 +35,8 @@ class Program:
     token: str = field(default_factory=lambda: f"9{uuid.uuid4().int % 10**15:015}")
     """A number of seconds that only our own `sleep` processes sleep for."""
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    of_others: set[str] = field(default_factory=lambda: set(in_memory()))
+    """Folders of runs that were in memory before."""
 
     @property
     def root(self) -> Path:
@@ -104,7 +111,8 @@ class Program:
                 continue
             if self.token.encode() in command and state != "Z":
                 found.append(f"{entry.name} {command!r}")
-        return found + [path.name for path in self.temporary.iterdir() if path.name != "gb10docs.lock"]
+        found += [path.name for path in self.temporary.iterdir() if path.name != "gb10docs.lock"]
+        return found + [name for name in in_memory() if name not in self.of_others]
 
 
 @dataclass

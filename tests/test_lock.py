@@ -55,6 +55,7 @@ def test_what_a_dead_run_left_is_cleared(tmp_path: Path, monkeypatch: pytest.Mon
     downs: list[Path] = []
     monkeypatch.setattr(containers, "down", downs.append)
     (tmp_path / f"gb10docs-{RUN}" / "home").mkdir(parents=True)
+    lock.texts_path(RUN).mkdir()
     (tmp_path / "compose.yaml").touch()
     dead_run(compose=[str(tmp_path / "compose.yaml"), str(tmp_path / "gone.yaml")])
     done = lock.clean()
@@ -62,8 +63,18 @@ def test_what_a_dead_run_left_is_cleared(tmp_path: Path, monkeypatch: pytest.Mon
     assert done == [
         f"stopped the containers of {tmp_path}/compose.yaml",
         f"removed {tmp_path}/gb10docs-{RUN}",
+        f"removed {lock.texts_path(RUN)}",
     ]
     assert not (tmp_path / f"gb10docs-{RUN}").exists()
+    assert not lock.texts_path(RUN).exists()
+
+
+def test_where_there_is_no_memory_for_files_the_texts_are_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lock.texts_path(RUN) != lock.scratch_path(RUN)
+    monkeypatch.setattr(lock, "_MEMORY", tmp_path / "none")
+    assert lock.texts_path(RUN) == lock.scratch_path(RUN) == tmp_path / f"gb10docs-{RUN}"
 
 
 @pytest.mark.parametrize("run", ["../victim", "/etc", "", "zz", 7, None])
