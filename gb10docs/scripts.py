@@ -186,7 +186,8 @@ class _Warm:
         self._is_idle = True
 
     def _has_settled(self) -> bool:
-        self.listen()
+        if not self._is_idle:
+            self.listen()
         return self._is_idle
 
     def _changed(self) -> list[int]:
