@@ -18,7 +18,7 @@ from gb10docs.engines import vllm
 from gb10docs.standins import checkpoint, nvfp4, weights
 
 PATIENCE = 300.0
-"""Seconds in which vLLM must be up, on two busy cores."""
+"""Seconds in which vLLM must be up, or have written its longest answer of 2,040 tokens, on two busy cores."""
 
 
 def free_port() -> int:
@@ -70,7 +70,7 @@ def serving(
     )
     process = vllm.VllmProcess(service, dict(os.environ), scratch, package=engines.ON_CPU)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
             _await(client, process)
             yield process, client
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from real import free_port, serving
+from real import PATIENCE, free_port, serving
 from real import plain as plain
 from real import weight_only as weight_only
 
@@ -55,7 +55,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]
     port = free_port()
     length = comparison.data()["max_model_len"]
     host.open(rules.Service("vllm", "vllm", port, "small", "HuggingFaceTB/SmolLM2-135M-Instruct", length))
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
         yield client
     host.stop()
 
