@@ -13,7 +13,7 @@ from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.lint import lint
 from gb10docs.needs import Need, gigabytes
 from gb10docs.pages import Page, Step
-from gb10docs.results import StandIn
+from gb10docs.results import Outcome, StandIn, StepResult
 from gb10docs.targets import Met, Target, Unmet
 from gb10docs.tree import with_foundations
 
@@ -49,6 +49,21 @@ class PlannedStep(NamedTuple):
     def stood_in(self) -> bool:
         """Whether something answers in place of an engine that it starts, uses or stops."""
         return any(one.kind == "engine" for one in self.stand_ins)
+
+    def result(self, outcome: Outcome, reason: str) -> StepResult:
+        """What a report says of it."""
+        return StepResult(
+            id=self.step.id,
+            snippet=self.step.snippet.name,
+            language=self.step.snippet.language,
+            page=self.step.page,
+            line=self.step.line,
+            outcome=outcome,
+            reason=reason,
+            stand_ins=list(self.stand_ins),
+            sha256=self.step.snippet.sha256,
+            optional=self.step.snippet.header.optional,
+        )
 
 
 class Plan(NamedTuple):

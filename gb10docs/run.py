@@ -149,7 +149,7 @@ class Run:
         """Account for a page that is not begun."""
         for planned in self._plan.steps:
             reason = planned.reason if planned.action is Action.SKIP else f"not reached: {why}"
-            self._finish(planned, _result(planned, Outcome.SKIPPED, reason))
+            self._finish(planned, planned.result(Outcome.SKIPPED, reason))
 
     def interrupted(self) -> None:
         """Account for the step that was running and those that were not reached."""
@@ -157,13 +157,13 @@ class Run:
         running = self._running
         for planned in self._plan.steps[len(self.results) :]:
             if running and planned is running.planned:
-                result = _result(planned, Outcome.FAILED, "interrupted")
+                result = planned.result(Outcome.FAILED, "interrupted")
                 running.fill(result)
                 result.started = running.started
                 result.duration_s = round((datetime.now(UTC) - running.started).total_seconds(), 4)
                 self._late.append((running, result))
             else:
-                result = _result(planned, Outcome.SKIPPED, "not reached: interrupted")
+                result = planned.result(Outcome.SKIPPED, "not reached: interrupted")
             self._finish(planned, result)
 
     def close(self) -> None:
@@ -190,15 +190,15 @@ class Run:
 
     def _one(self, planned: PlannedStep) -> StepResult:
         if planned.action is Action.SKIP:
-            return _result(planned, Outcome.SKIPPED, planned.reason)
+            return planned.result(Outcome.SKIPPED, planned.reason)
         missing = self._missing(planned)
         if missing:
-            return _result(planned, Outcome.SKIPPED, missing)
+            return planned.result(Outcome.SKIPPED, missing)
         started, begun = datetime.now(UTC), time.monotonic()
         try:
             result = self._replace(planned) if planned.action is Action.REPLACE else self._execute(planned)
         except GB10DocsError as error:
-            result = _result(planned, Outcome.FAILED, self._redactor.text(str(error)))
+            result = planned.result(Outcome.FAILED, self._redactor.text(str(error)))
         result.started, result.duration_s = started, round(time.monotonic() - begun, 4)
         return result
 
@@ -226,7 +226,7 @@ class Run:
         self._settle()
         about = self._servers.stand_in(planned, planned.service) if planned.service else ""
         self._servers.stop(planned.step.snippet.header.stops)
-        return _result(planned, Outcome.REPLACED, f"{planned.reason}: {about}" if about else planned.reason)
+        return planned.result(Outcome.REPLACED, f"{planned.reason}: {about}" if about else planned.reason)
 
     def _execute(self, planned: PlannedStep) -> StepResult:
         step, header = planned.step, planned.step.snippet.header
@@ -310,7 +310,7 @@ class Run:
 
     def _judge(self, running: Running, exit_code: int | None, reason: str) -> StepResult:
         planned, step, header = running.planned, running.planned.step, running.planned.step.snippet.header
-        result = _result(planned, Outcome.PASSED, "")
+        result = planned.result(Outcome.PASSED, "")
         result.exit_code = exit_code
         running.fill(result)
         if not reason:
@@ -370,22 +370,6 @@ class Run:
         return Capture(
             self._redactor.stream(), partial(self._place.log, f"{step.id.replace('/', '-')}.{stream}")
         )
-
-
-def _result(planned: PlannedStep, outcome: Outcome, reason: str) -> StepResult:
-    step = planned.step
-    return StepResult(
-        id=step.id,
-        snippet=step.snippet.name,
-        language=step.snippet.language,
-        page=step.page,
-        line=step.line,
-        outcome=outcome,
-        reason=reason,
-        stand_ins=list(planned.stand_ins),
-        sha256=step.snippet.sha256,
-        optional=step.snippet.header.optional,
-    )
 
 
 def _with_packages(step: Step, around: Surroundings) -> Surroundings:
