@@ -25,8 +25,9 @@ from gb10docs.targets import Met, nvidia
 pytestmark = pytest.mark.engines
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST = 6 * 60
-"""Seconds for the whole lesson, on two cores."""
+AFTER_THE_START = 8
+"""How many times vLLM's own start all other steps may take: about 2 with weights dequantized once, at load, and
+over 50 with vLLM's emulation, which dequantizes them for every token. Seconds would judge the machine."""
 
 
 def test_the_whole_lesson(weight_only: Path, tmp_path: Path) -> None:
@@ -71,9 +72,8 @@ def test_the_whole_lesson(weight_only: Path, tmp_path: Path) -> None:
         assert steps[name]["outcome"] == "passed", steps[name]
     assert "hf_quant_config.json" in steps["list-model"]["stdout"]
     assert "declared as NVFP4" in steps["verify-quantized"]["stdout"]
-    took = sum(step["duration_s"] for step in steps.values())
-    print(f"lesson 3: {took:.0f} s")
-    assert took < LONGEST
+    others = sum(step["duration_s"] for step in steps.values()) - served["duration_s"]
+    assert others < AFTER_THE_START * served["duration_s"]
     assert {path.name for path in temporary.iterdir()} == {lock.lock_path().name}
 
 
