@@ -1,18 +1,19 @@
 """A warm Python that forks once for each script; standard library only, since it runs under any site.
 
-Started as `python forkserver.py REQUESTS ANSWERS NAME…` with two pipes and the modules to import beforehand. The
-next child is forked ahead and waits for its request, a dictionary: the script's path, its environment, working
-directory and umask, and the paths that lead to its standard output and error. The answers are lines: `~0` once the
-script has ended, `0` once its process is gone. The first is left out where a script ends by other means, and the
-second comes also for a child that is killed while it waits.
+Started as `python forkserver.py REQUESTS ANSWERS NAME…` with two pipes and the modules to import beforehand. Children
+are forked ahead, and each takes one request in its turn: a dictionary with the script's path, its environment, working
+directory and umask, and the paths that lead to its standard output and error. The answers are lines. Of the fifth
+child: `~5 0` once its script has ended with status 0, `5 0` once its process is gone. A child that leaves next to
+nothing behind says the second instead of the first. A script that ends by other means has no first, and the second
+comes also of a child that is killed while it waits.
 
-What is imported here is in the memory of every child, which pays for each page of it that it touches: so little is.
+What is imported here is in the memory of every child, and the more of that there is, the longer a fork and an end take:
+so little is, and not even contextlib.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
 import marshal
 import os
@@ -23,33 +24,57 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_AHEAD = 3
+"""Children: while one runs its script, another waits for the next, and a third is getting ready."""
+_LITTLE = 2**25
+"""Bytes that Linux clears away at once; a bare interpreter has a third of that."""
+
+
 def serve(requests: int, answers: int) -> None:
     """Answer requests until the other side closes."""
     path = f"/proc/{os.getpid()}/fd/{answers}"
+    numbers: dict[int, int] = {}
+    turn, number = os.open(os.devnull, os.O_RDONLY), 0
     while True:
-        child = os.fork()
-        if child == 0:
-            os.close(answers)
-            _wait_and_run(requests, path)
-        _, status = os.waitpid(child, 0)
+        while len(numbers) < _AHEAD:
+            number += 1
+            child, turn = _fork(number, turn, requests, answers, path)
+            numbers[child] = number
+        child, status = os.waitpid(-1, 0)
         try:
-            os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(status))
+            os.write(answers, b"%d %d\n" % (numbers.pop(child), os.waitstatus_to_exitcode(status)))
         except OSError:
             return
 
 
-def _wait_and_run(requests: int, answers: str) -> None:
+def _fork(number: int, turn: int, requests: int, answers: int, path: str) -> tuple[int, int]:
+    """One more child, whose turn it is once `turn` ends; and what ends as soon as it needs its turn no more."""
+    following, taken = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(answers)
+        os.close(following)
+        _wait_and_run(number, turn, taken, requests, path)
+    os.close(turn)
+    os.close(taken)
+    return child, following
+
+
+def _wait_and_run(number: int, turn: int, taken: int, requests: int, answers: str) -> None:
     """Turn this child into a fresh interpreter that runs the script it is asked for; does not return."""
     code = 1
     try:
         os.setpgid(0, 0)
         _rehearse()
+        os.read(turn, 1)
+        os.close(turn)
         request = _request(requests)
+        os.close(taken)
         if not request:
             os._exit(0)
         _become(request)
         code = _run(request["script"])
-        _announce(code, answers)
+        _announce(number, code, answers)
     except BaseException as error:  # noqa: BLE001  nothing may return into the parent's code
         sys.__excepthook__(type(error), error, error.__traceback__)
     finally:
@@ -65,11 +90,22 @@ def _request(requests: int) -> dict[str, Any]:
             return {}
 
 
-def _announce(code: int, answers: str) -> None:
-    """Let go of the streams and say how the script has ended: the runner looks at it while Linux clears this away."""
-    with contextlib.suppress(OSError):
-        os.closerange(0, 3)
-        os.write(os.open(answers, os.O_WRONLY), b"~%d\n" % code)
+def _announce(number: int, code: int, answers: str) -> None:
+    """Let go of every file and say how the script has ended: the runner looks at it while Linux clears this away."""
+    try:
+        mark = b"" if _is_light() else b"~"
+        os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+        os.write(os.open(answers, os.O_WRONLY), b"%s%d %d\n" % (mark, number, code))
+    except OSError:
+        pass
+
+
+def _is_light() -> bool:
+    """Whether nothing but a little memory is left of this process once its files are closed."""
+    with open("/proc/self/stat", "rb") as file:  # noqa: PTH123
+        after_the_name = file.read().rpartition(b")")[2].split()
+    threads, pages = int(after_the_name[17]), int(after_the_name[21])
+    return threads == 1 and pages * os.sysconf("SC_PAGE_SIZE") < _LITTLE
 
 
 def _rehearse() -> None:
@@ -158,8 +194,10 @@ def _show(error: BaseException, script: str) -> None:
 
 
 def _print(text: object) -> None:
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    try:  # noqa: SIM105
         print(text, file=sys.stderr)
+    except (OSError, ValueError, AttributeError):
+        pass
 
 
 def _finish() -> int:
@@ -191,8 +229,10 @@ def _prepare(names: list[str]) -> None:
     """Import what scripts will want, and keep the garbage collector from touching it in every child."""
     del sys.path[0]
     for name in names:
-        with contextlib.suppress(ImportError):
+        try:  # noqa: SIM105
             __import__(name)
+        except ImportError:
+            pass
     compile("", "", "exec")  # sets up the compiler, which every child would do for itself
     gc.collect()
     gc.freeze()

@@ -68,7 +68,7 @@ class Scripts:
         return _Started(self._pump, copy, around, stdout, stderr)
 
     def settle(self) -> None:
-        """Until the last script's process is gone: it has ended before that."""
+        """Until nothing is left of the last script: it has ended before that."""
         if self._warm:
             self._warm.settle()
 
@@ -116,8 +116,10 @@ class _Warm:
         self._open: tuple[int, ...] = (self._requests, self._answers)
         self.exit_code: int | None = None
         """Of the script that was asked for last, once it has ended; that of the interpreter itself if it is no more."""
+        self._asked = 0
+        """Which child that was, counted from the first."""
         self._is_idle = True
-        """Whether the process of that script is gone."""
+        """Whether nothing of that script is left."""
         self._is_lost = False
         self._differs: tuple[Mapping[str, str], dict[str, dict[str, str] | list[str]]] | None = None
 
@@ -137,6 +139,7 @@ class _Warm:
             **self._differences(around.environment),
         }
         self.exit_code, self._is_idle = None, False
+        self._asked += 1
         self._pump.watch(self._answers)
         with contextlib.suppress(BrokenPipeError), open(self._requests, "wb", closefd=False) as pipe:
             marshal.dump(request, pipe)
@@ -149,7 +152,7 @@ class _Warm:
         return self._differs[1]
 
     def listen(self) -> None:
-        """Take in what it has said; what it says unasked is of a child that was killed while it waited."""
+        """Take in what it has said."""
         if not self._open:
             return
         try:
@@ -157,21 +160,31 @@ class _Warm:
         except BlockingIOError:
             return
         for line in said.splitlines():
-            self.exit_code = int(line.removeprefix(b"~"))
-            self._is_lost = self._is_lost or self._is_idle or self.exit_code < 0
-            if not line.startswith(b"~"):
-                self._rest()
+            self._hear(line)
         if not said:
             self.exit_code = self.process.wait() or -signal.SIGKILL
             self.close()
 
+    def _hear(self, line: bytes) -> None:
+        """Of children before the last that was asked it is no news; one after it has ended while it waited."""
+        number, code = map(int, line.removeprefix(b"~").split())
+        self._is_lost = self._is_lost or number > self._asked or code < 0
+        if number == self._asked:
+            self.exit_code = code
+            if not line.startswith(b"~"):
+                self._rest()
+
     def settle(self) -> None:
-        """Until the process of the last script is gone."""
+        """Until nothing is left of the last script."""
         if not self._pump.run(self._has_settled, time.monotonic() + _SETTLE_S):
             self._is_lost = True
 
     def close(self) -> None:
-        """End it."""
+        """End it; its children end with it, and one that may have taken a request which was not its own is killed."""
+        astray = processes.children(self.process.pid) if self._is_lost else ()
+        for pid in astray:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._rest()
         for descriptor in self._open:
             os.close(descriptor)
@@ -180,7 +193,7 @@ class _Warm:
         self.process.wait()
 
     def _rest(self) -> None:
-        """The process of the last script is gone: nothing is expected of it until the next one."""
+        """Nothing of the last script is left, and nothing is expected until the next one."""
         if not self._is_idle:
             self._pump.forget(self._answers)
         self._is_idle = True

@@ -251,23 +251,30 @@ def test_warm_interpreter_that_is_killed_fails_one_step_only(tmp_path: Path) -> 
     assert steps[1].stdout == "ok\n"
 
 
-def test_child_that_is_killed_while_it_waits_is_not_taken_for_a_script(tmp_path: Path) -> None:
-    """Linux may kill the one that was forked ahead: no script fails for it."""
+@pytest.mark.parametrize(("which", "how"), [("oldest", "KILL"), ("newest", "KILL"), ("oldest", "INT")])
+def test_child_that_ends_while_it_waits_is_not_taken_for_a_script(
+    tmp_path: Path, which: str, how: str
+) -> None:
+    """Linux may kill any that was forked ahead: no script fails for it."""
     steps = run(
         tmp_path,
         Python("import os\nopen('parent', 'w').write(str(os.getppid()))\n"),
         "parent=$(< parent)\n"
-        'until child=$(pgrep --parent "$parent"); do :; done\n'
-        'kill -KILL "$child"\n'
-        'until next=$(pgrep --parent "$parent") && [ "$next" != "$child" ]; do :; done\n',
+        f'until child=$(pgrep --parent "$parent" --{which}); do :; done\n'
+        f'kill -{how} "$child"\n'
+        'while [ -e "/proc/$child" ]; do :; done\n',
         Python("print('ok')\n"),
+        Python("print('and the next')\n"),
     )
-    assert outcomes(steps) == ["passed"] * 3
-    assert steps[2].stdout == "ok\n"
+    assert outcomes(steps) == ["passed"] * 4
+    assert [step.stdout for step in steps[2:]] == ["ok\n", "and the next\n"]
 
 
 def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Path) -> None:
-    """Killed once it was asked, before it read that: its script fails, and the next is run and judged by itself."""
+    """Killed once it was asked, before it read that: its script fails, and the next is run and judged by itself.
+
+    Another child has read it instead, and does not live on.
+    """
     pump = Pump()
     scripts = Scripts(pump, os.environ, [])
     around = Surroundings("/", 0o022, sys.executable, os.environ)
@@ -284,21 +291,27 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
         return execution.ending().exit_code
 
     try:
-        assert end(begin("print('first')")) == 0
+        assert end(begin("import os\nprint(os.getpid())")) == 0
         scripts.settle()
         assert scripts._warm
-        warm = scripts._warm.process.pid
-        assert pump.run(lambda: bool(processes.children(warm)), time.monotonic() + 10)
-        (child,) = processes.children(warm)
+        warm, first = scripts._warm.process.pid, int(outputs[0][0].text())
+        assert pump.run(lambda: bool(processes.children(warm) - {first}), time.monotonic() + 10)
+        child = min(processes.children(warm) - {first})
         os.kill(child, signal.SIGSTOP)
-        asked = begin("import signal\nsignal.pause()")
+        asked = begin(f"import os, signal\nos.mkdir('{tmp_path}/' + str(os.getpid()))\nsignal.pause()")
         os.kill(child, signal.SIGKILL)
+        assert pump.run(lambda: any(map(Path.is_dir, tmp_path.iterdir())), time.monotonic() + 10)
         assert end(asked) == 128 + signal.SIGKILL
         assert end(begin("import sys\nprint('third')\nsys.exit(3)")) == 3
+        (astray,) = filter(Path.is_dir, tmp_path.iterdir())
+        assert pump.run(lambda: not Path("/proc", astray.name).exists(), time.monotonic() + 10)
     finally:
         scripts.close()
         pump.close()
-    assert [out.text() for out, _ in outputs] == ["first\n", "", "third\n"]
+    assert [out.text() for out, _ in outputs[1:]] == ["", "third\n"]
+
+
+LOOK = 'if [ -e "/proc/$(< pid)" ]; then echo still there; else echo gone; fi\n'
 
 
 def test_next_step_begins_when_the_process_of_a_script_is_gone(tmp_path: Path) -> None:
@@ -307,10 +320,37 @@ def test_next_step_begins_when_the_process_of_a_script_is_gone(tmp_path: Path) -
         "import builtins, os\nopen('pid', 'w').write(str(os.getpid()))\n"
         "builtins.memory = bytearray(os.urandom(2**20)) * 400\n"
     )
-    look = 'if [ -e "/proc/$(< pid)" ]; then echo still there; else echo gone; fi\n'
-    steps = run(tmp_path, Python(big), look)
+    steps = run(tmp_path, Python(big), LOOK)
     assert outcomes(steps) == ["passed", "passed"]
     assert steps[1].stdout == "gone\n"
+
+
+MANY_THREADS = (
+    "import os, threading\nopen('pid', 'w').write(str(os.getpid()))\nthreading.stack_size(2**16)\n"
+    "for _ in range(1000): threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+)
+
+
+def test_next_step_begins_when_the_threads_of_a_script_are_gone(tmp_path: Path) -> None:
+    """They might go on writing, and Linux ends one after the other."""
+    steps = run(
+        tmp_path,
+        Python(MANY_THREADS),
+        'if [ -e "/proc/$(< pid)" ]; then echo still there; else echo gone; fi\n',
+    )
+    assert steps[1].stdout == "gone\n"
+
+
+def test_next_step_finds_the_files_of_a_script_closed(tmp_path: Path) -> None:
+    """Even where nothing else is waited for: this one's memory is little, but in many parts, which takes Linux long."""
+    slow = (
+        "import builtins, mmap, socket\nbuiltins.kept = port = socket.create_server(('127.0.0.1', 0))\n"
+        "open('port', 'w').write(str(port.getsockname()[1]))\n"
+        "builtins.maps = [mmap.mmap(-1, 4096, prot=i % 2) for i in range(60000)]\n"
+    )
+    steps = run(tmp_path, Python(slow), 'if (: <"/dev/tcp/127.0.0.1/$(< port)"); then echo open; fi\n')
+    assert steps[0].outcome == "passed"
+    assert steps[1].stdout == ""
 
 
 def test_preloaded_only_if_declared(tmp_path: Path) -> None:
