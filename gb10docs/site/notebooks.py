@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -54,7 +53,18 @@ def executed(paths: list[Path], cache: Path, *, timeout: float) -> dict[Path, No
     Raises:
         BadNotebookError: A cell fails, or takes longer; the message names file, line and cell.
     """
-    return asyncio.run(_executed_at_once(paths, cache, timeout))
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        return runner.run(_executed_at_once(paths, cache, timeout))
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Leaves Ctrl-C to its runner, which cancels all: nbclient would end one kernel on it, and not the others."""
+
+    def add_signal_handler(self, *_: object) -> None:
+        raise RuntimeError("signals are the runner's")
+
+    def remove_signal_handler(self, _: int) -> bool:
+        return False
 
 
 async def _executed_at_once(paths: list[Path], cache: Path, timeout: float) -> dict[Path, Notebook]:
@@ -64,7 +74,12 @@ async def _executed_at_once(paths: list[Path], cache: Path, timeout: float) -> d
         async with cores:
             return await _executed(path, cache, timeout)
 
-    return dict(zip(paths, await asyncio.gather(*map(one, paths)), strict=True))
+    try:
+        async with asyncio.TaskGroup() as group:
+            notebooks = {path: group.create_task(one(path)) for path in paths}
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return {path: notebook.result() for path, notebook in notebooks.items()}
 
 
 async def _executed(path: Path, cache: Path, timeout: float) -> Notebook:
@@ -182,7 +197,7 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
         client = NotebookClient(
             notebook, km=manager, timeout=timeout, force_raise_errors=True, record_timing=False,
             coalesce_streams=True, resources={"metadata": {"path": folder}},
-            on_notebook_start=_leave_interrupt, on_cell_start=begun,
+            on_cell_start=begun,
         )  # fmt: skip
         try:
             await client.async_execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
@@ -200,11 +215,6 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
                 raise asyncio.CancelledError from error
             raise BadNotebookError(f"{_place(notebook, at, path)} ended its Python: {error}") from error
     return json.loads(json.dumps(notebook))  # type: ignore[no-any-return]
-
-
-def _leave_interrupt(**_: object) -> None:
-    """Take Ctrl-C back from nbclient, which ends one kernel on it, and not the others."""
-    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
 
 def _environment(folder: str) -> dict[str, str]:
