@@ -258,8 +258,8 @@ def test_child_that_ends_while_it_waits_is_not_taken_for_a_script(
     """Linux may kill any that was forked ahead: no script fails for it."""
     steps = run(
         tmp_path,
-        Python("import os\nopen('parent', 'w').write(str(os.getppid()))\n"),
-        "parent=$(< parent)\n"
+        Python("import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')\n"),
+        'read -r own parent <pids || true\nwhile [ -e "/proc/$own" ]; do :; done\n'
         f'until child=$(pgrep --parent "$parent" --{which}); do :; done\n'
         f'kill -{how} "$child"\n'
         'while [ -e "/proc/$child" ]; do :; done\n',
@@ -304,7 +304,7 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
         assert end(asked) == 128 + signal.SIGKILL
         assert end(begin("import sys\nprint('third')\nsys.exit(3)")) == 3
         (astray,) = filter(Path.is_dir, tmp_path.iterdir())
-        assert pump.run(lambda: not Path("/proc", astray.name).exists(), time.monotonic() + 10)
+        assert pump.run(lambda: not processes.alive(int(astray.name)), time.monotonic() + 10)
     finally:
         scripts.close()
         pump.close()
