@@ -73,8 +73,10 @@ def _wait_and_run(number: int, turn: int, taken: int, requests: int, answers: st
         if not request:
             os._exit(0)
         _become(request)
+        own = os.getpid()
         code = _run(request["script"])
-        _announce(number, code, answers)
+        if os.getpid() == own:
+            _announce(number, code, answers)
     except BaseException as error:  # noqa: BLE001  nothing may return into the parent's code
         sys.__excepthook__(type(error), error, error.__traceback__)
     finally:

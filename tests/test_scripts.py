@@ -93,6 +93,7 @@ SCRIPTS = {
     "print('kept')\n1 / 0\n",
     "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    print('async')\n"
     "asyncio.run(f())\n",
+    "forks": "import os, sys\nif os.fork():\n    os.wait()\n    print('parent')\n    sys.exit(3)\nprint('child')\n",
     "subprocess": "import subprocess\nsubprocess.run(['echo', 'child'])\n",
     "umask and directory": "import os\nprint(oct(os.umask(0)), os.getcwd() == os.environ['PWD'])\n",
     "random": "import random\nprint(0 <= random.random() < 1)\n",
@@ -261,8 +262,7 @@ def test_child_that_ends_while_it_waits_is_not_taken_for_a_script(
         Python("import os\nopen('pids', 'w').write(f'{os.getpid()} {os.getppid()}')\n"),
         'read -r own parent <pids || true\nwhile [ -e "/proc/$own" ]; do :; done\n'
         f'until child=$(pgrep --parent "$parent" --{which}); do :; done\n'
-        f'kill -{how} "$child"\n'
-        'while [ -e "/proc/$child" ]; do :; done\n',
+        f'while kill -{how} "$child"; do for _ in {{1..1000}}; do [ ! -e "/proc/$child" ] || :; done; done\n',
         Python("print('ok')\n"),
         Python("print('and the next')\n"),
     )
@@ -295,9 +295,12 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
         scripts.settle()
         assert scripts._warm
         warm, first = scripts._warm.process.pid, int(outputs[0][0].text())
+        pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
         assert pump.run(lambda: bool(processes.children(warm) - {first}), time.monotonic() + 10)
-        child = min(processes.children(warm) - {first})
+        child = min(processes.children(warm) - {first}, key=lambda pid: (pid - first) % pid_max)
         os.kill(child, signal.SIGSTOP)
+        state = Path(f"/proc/{child}/stat")
+        assert pump.run(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", time.monotonic() + 10)
         asked = begin(f"import os, signal\nos.mkdir('{tmp_path}/' + str(os.getpid()))\nsignal.pause()")
         os.kill(child, signal.SIGKILL)
         assert pump.run(lambda: any(map(Path.is_dir, tmp_path.iterdir())), time.monotonic() + 10)
