@@ -126,9 +126,10 @@ def test_forked_script_does_what_a_started_one_does(tmp_path: Path, name: str) -
 
 def test_traceback_is_of_the_script_alone(tmp_path: Path) -> None:
     (step,) = run(tmp_path, Python(SCRIPTS["exception"]))
-    assert step.stderr == (
+    without_marks = re.sub(r"^ *[~^]+\n", "", step.stderr, flags=re.MULTILINE)
+    assert without_marks == (
         'Traceback (most recent call last):\n  File "snippets/s1.py", line 4, in <module>\n    f(0)\n'
-        '  File "snippets/s1.py", line 2, in f\n    return 1 / x\n           ~~^~~\n'
+        '  File "snippets/s1.py", line 2, in f\n    return 1 / x\n'
         "ZeroDivisionError: division by zero\n"
     )
     assert step.reason == "snippets/s1.py: exited with status 1"

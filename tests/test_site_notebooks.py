@@ -241,7 +241,7 @@ FAULTS = {
         "# %%\ndef f():\n    raise ValueError('no')\n\n\nf()\n",
         r"small\.py:6: cell 1 failed: ValueError: no",
     ),
-    "no Python": ("# %%\nok = 1\nx = (\n", r"small\.py:3: cell 1 failed: .*SyntaxError"),
+    "no Python": ("# %%\nok = 1\nx = )\n", r"small\.py:3: cell 1 failed: .*SyntaxError"),
     "tagged as one that may fail": (
         '# %% tags=["raises-exception"]\n1 / 0\n',
         r"small\.py:2: cell 1 failed: ZeroDivisionError",
