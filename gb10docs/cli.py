@@ -76,7 +76,10 @@ def list_(root: Path | None) -> None:
 
 @app.command()
 @click.argument(
-    "lessons", nargs=-1, required=True, help="Names of pages (lesson-03) or paths of Markdown files."
+    "lessons",
+    nargs=-1,
+    required=True,
+    help="Names of pages (engines/index, or lesson-03 where only one page is called that), or their paths.",
 )
 @root_option
 @target_option

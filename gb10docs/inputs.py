@@ -35,10 +35,10 @@ class BadLockFileError(GB10DocsError):
 def inputs_of(planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
     """What a step's outcome depends on, with the SHA-256 of each; what starts its servers included."""
     names = dict.fromkeys(_own_inputs(planned, root))
-    starts = {one.step.id: one for one in plan.steps if one.step.snippet.header.server}
-    for step_id in planned.after:
-        if step_id in starts:
-            names.update(dict.fromkeys(_own_inputs(starts[step_id], root)))
+    starts = {one.step.key: one for one in plan.steps if one.step.snippet.header.server}
+    for key in planned.after:
+        if key in starts:
+            names.update(dict.fromkeys(_own_inputs(starts[key], root)))
     return {name: input_hash(name, root) or "missing" for name in sorted(names)}
 
 

@@ -136,9 +136,9 @@ def lint(pages: Iterable[Page], root: Path) -> None:
         BadService: `serves` names no Compose service that can be read.
     """
     pages = list(pages)
-    servers = {step.id: server for page in pages for step in page.steps if (server := _server(step, root))}
+    servers = {step.key: server for page in pages for step in page.steps if (server := _server(step, root))}
     for page in pages:
-        here = {servers[step.id].name for step in page.steps if step.id in servers}
+        here = {servers[step.key].name for step in page.steps if step.key in servers}
         _refuse_crossed_servers(page, servers)
         for step in page.steps:
             _refuse_misplaced(step.snippet)
@@ -222,7 +222,7 @@ def _refuse_crossed_servers(page: Page, servers: dict[str, _Server]) -> None:
             )
         for name in header.stops:
             up.pop(name, None)
-        server = servers.get(step.id)
+        server = servers.get(step.key)
         if server is None:
             continue
         other = next((one for one in up.values() if one.port == server.port or one.name == server.name), None)

@@ -23,7 +23,7 @@ class Step(NamedTuple):
     """One snippet at its place on a page."""
 
     id: str
-    """As in `lesson-03/serve-trtllm`."""
+    """As in `lesson-03/serve-trtllm`, the page by the last part of its name: unique on the page only."""
     snippet: Snippet
     page: str
     """The page's path below the root, with forward slashes."""
@@ -36,18 +36,23 @@ class Step(NamedTuple):
         """The id less its page."""
         return self.id.rpartition("/")[2]
 
+    @property
+    def key(self) -> str:
+        """As in `lessons/lesson-03/serve-trtllm`, with the page's whole name: unique in the tree."""
+        return f"{page_name(self.page)}/{self.name}"
+
 
 class Page(NamedTuple):
     """A Markdown file under `docs/`: the plan of what a reader does, top to bottom."""
 
     path: Path
     name: str
-    """The file's stem: `lesson-03`."""
+    """Its path below `docs/` less the suffix: `lessons/lesson-03`."""
     relative: str
     """Below the root, with forward slashes: `docs/lessons/lesson-03.md`."""
     title: str
     after: tuple[str, ...]
-    """Names of the pages that it builds on."""
+    """Names of the pages that it builds on, as it writes them; once read with its tree, their whole names."""
     steps: tuple[Step, ...]
 
 
@@ -70,7 +75,12 @@ def read_page(path: Path, root: Path) -> Page:
     found = [(fence, _include(fence, path)) for fence in fences(text, path) if fence.runs]
     steps = tuple(_steps(found, path, relative, root / "snippets"))
     title = str(front.get("title") or _title(lines, path))
-    return Page(path, path.stem, relative, title, _after(front, lines, path), steps)
+    return Page(path, page_name(relative), relative, title, _after(front, lines, path), steps)
+
+
+def page_name(relative: str) -> str:
+    """The name of the page that lies there below the root: `lessons/lesson-03`."""
+    return PurePosixPath(relative.removeprefix("docs/")).with_suffix("").as_posix()
 
 
 def included(fence: Fence) -> str:

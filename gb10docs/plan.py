@@ -41,7 +41,7 @@ class PlannedStep(NamedTuple):
     """Of a skipped step, the first reason in the chain: the one that a person can do something about."""
     stand_ins: tuple[StandIn, ...] = ()
     after: tuple[str, ...] = ()
-    """Ids of the steps whose server, model, command or result it uses."""
+    """Keys of the steps whose server, model, command or result it uses."""
     service: Service | None = None
     """Of a step that serves."""
 
@@ -84,7 +84,7 @@ Uses = dict[Need, tuple[str, ...]]
 
 
 def makers(pages: Iterable[Page]) -> dict[str, Uses]:
-    """For each step, which earlier steps meet which of its needs.
+    """For each step, by its key, which earlier steps meet which of its needs.
 
     Commands and servers last to the end of their page; models and results, for pages that come `after` it.
 
@@ -97,7 +97,7 @@ def makers(pages: Iterable[Page]) -> dict[str, Uses]:
         made = {need: maker for name in page.after for need, maker in lasting.get(name, {}).items()}
         for step in page.steps:
             implied = [PYTHON] if step.snippet.language == "python" else []
-            found[step.id] = {need: made[need] for need in [*_needs(step), *implied] if need in made}
+            found[step.key] = {need: made[need] for need in [*_needs(step), *implied] if need in made}
             for need in _needs(step):
                 if need not in made and need.kind in {"server", "model", "result"}:
                     raise BadPlan(
@@ -107,10 +107,10 @@ def makers(pages: Iterable[Page]) -> dict[str, Uses]:
             for name in header.stops:
                 made.pop(Need("server", name), None)
             if header.server:
-                made[Need("server", header.server)] = (step.id,)
+                made[Need("server", header.server)] = (step.key,)
             for need in header.makes:
-                made[need] = (*made.get(need, ()), step.id) if need.kind == "model" else (step.id,)
-        lasting[page.name] = {need: ids for need, ids in made.items() if need.kind in {"model", "result"}}
+                made[need] = (*made.get(need, ()), step.key) if need.kind == "model" else (step.key,)
+        lasting[page.name] = {need: keys for need, keys in made.items() if need.kind in {"model", "result"}}
     return found
 
 
@@ -137,15 +137,17 @@ def make_plan(
     plans = []
     for page in pages:
         for step in page.steps:
-            if step.id in selection.steps:
-                decided[step.id] = _decide(step, root, target, uses[step.id], decided, selection)
-        plans.append(Plan(page, target, tuple(decided[step.id] for step in page.steps if step.id in decided)))
+            if step.key in selection.steps:
+                decided[step.key] = _decide(step, root, target, uses[step.key], decided, selection)
+        plans.append(
+            Plan(page, target, tuple(decided[step.key] for step in page.steps if step.key in decided))
+        )
         _refuse_crowding(plans[-1])
     return plans
 
 
 class _Selection(NamedTuple):
-    """Ids of the steps to decide about, and of those that run although they are optional."""
+    """Keys of the steps to decide about, and of those that run although they are optional."""
 
     steps: frozenset[str]
     asked_for: frozenset[str]
@@ -159,26 +161,26 @@ def _select(
     start: str | None,
 ) -> _Selection:
     steps = [step for page in pages for step in page.steps]
-    ids = [step.id for step in steps]
+    keys = [step.key for step in steps]
     if not only and not start:
-        return _Selection(frozenset(ids), frozenset())
-    by_id = {step.id: step for step in steps}
+        return _Selection(frozenset(keys), frozenset())
+    by_key = {step.key: step for step in steps}
 
     def with_needs(chosen: set[str]) -> frozenset[str]:
         todo = list(chosen)
         while todo:
-            step = by_id[todo.pop()]
-            for need, maker in ((need, maker) for need, ids in uses[step.id].items() for maker in ids):
-                if maker in chosen or maker not in by_id:
+            step = by_key[todo.pop()]
+            for need, maker in ((need, maker) for need, made in uses[step.key].items() for maker in made):
+                if maker in chosen or maker not in by_key:
                     continue
-                there = by_id[maker].snippet.header.optional and isinstance(target.meet(need, step), Met)
+                there = by_key[maker].snippet.header.optional and isinstance(target.meet(need, step), Met)
                 if not there:
                     chosen.add(maker)
                     todo.append(maker)
         return frozenset(chosen)
 
     asked_for = with_needs({named for name in only for named in _named(name, steps)})
-    later = set(ids[ids.index(_named(start, steps)[0]) :]) if start else set()
+    later = set(keys[keys.index(_named(start, steps)[0]) :]) if start else set()
     return _Selection(asked_for | with_needs(later), asked_for)
 
 
@@ -192,8 +194,8 @@ def _decide(
 ) -> PlannedStep:
     header = step.snippet.header
     service = read_service(root, header.serves, _at(step)) if header.serves else None
-    chosen = {need: maker for need, ids in uses.items() if (maker := _chosen(ids, decided))}
-    after = tuple(dict.fromkeys(maker.step.id for maker in chosen.values()))
+    chosen = {need: maker for need, keys in uses.items() if (maker := _chosen(keys, decided))}
+    after = tuple(dict.fromkeys(maker.step.key for maker in chosen.values()))
     unwanted = _unwanted(step, decided, selection)
     if unwanted:
         return PlannedStep(step, Action.SKIP, unwanted, unwanted, after=after, service=service)
@@ -214,9 +216,9 @@ def _decide(
     return _how(step, target, stand_ins, after, service)
 
 
-def _chosen(ids: Sequence[str], decided: dict[str, PlannedStep]) -> PlannedStep | None:
+def _chosen(keys: Sequence[str], decided: dict[str, PlannedStep]) -> PlannedStep | None:
     """Which of several steps meets a need: the one that runs, else the last; None where none is in this run."""
-    known = [decided[step_id] for step_id in ids if step_id in decided]
+    known = [decided[key] for key in keys if key in decided]
     running = [planned for planned in known if planned.action is not Action.SKIP]
     return next(iter([*running, *reversed(known)]), None)
 
@@ -224,7 +226,7 @@ def _chosen(ids: Sequence[str], decided: dict[str, PlannedStep]) -> PlannedStep 
 def _unwanted(step: Step, decided: dict[str, PlannedStep], selection: _Selection) -> str:
     """Why a step that could run is left out, empty if it is not."""
     header = step.snippet.header
-    if header.optional and step.id not in selection.asked_for:
+    if header.optional and step.key not in selection.asked_for:
         return f"optional; run it with --only {step.name}"
     models = {need for need in header.makes if need.kind == "model"}
     if not models:
@@ -236,12 +238,12 @@ def _unwanted(step: Step, decided: dict[str, PlannedStep], selection: _Selection
     return f"'{same.step.name}' makes {', '.join(map(str, models))} already" if same else ""
 
 
-def _meet(need: Need, step: Step, target: Target, maker_id: str, maker: PlannedStep | None) -> Met | Unmet:
+def _meet(need: Need, step: Step, target: Target, maker_key: str, maker: PlannedStep | None) -> Met | Unmet:
     """How a need is met that no step of this run meets: by the machine, or not at all."""
     if maker and need.kind != "command":
         return Unmet(f"{need}: '{maker.step.name}' is skipped ({maker.cause})")
-    if maker_id and need.kind != "command":
-        return Unmet(f"{need}: '{maker_id}' makes it; run {maker_id.partition('/')[0]} along")
+    if maker_key and need.kind != "command":
+        return Unmet(f"{need}: '{maker_key}' makes it; run {maker_key.rpartition('/')[0]} along")
     met = target.meet(need, step)
     if maker and isinstance(met, Unmet):
         return Unmet(f"{met.reason}, or let '{maker.step.name}' do it, which is skipped ({maker.cause})")
@@ -307,9 +309,11 @@ def _refuse_crowding(plan: Plan) -> None:
 
 
 def _named(name: str, steps: Sequence[Step]) -> list[str]:
-    """Ids of the steps that a name means: an id, an id less its page, a file, or a file less its suffix."""
+    """Keys of the steps that a name means: a key, an id, one less its page, a file, or a file less its suffix."""
     stems = ((step, PurePosixPath(step.snippet.name).stem) for step in steps)
-    matches = [step.id for step, stem in stems if name in {step.id, step.name, step.snippet.name, stem}]
+    matches = [
+        step.key for step, stem in stems if name in {step.key, step.id, step.name, step.snippet.name, stem}
+    ]
     if not matches:
         raise BadPlan(
             f"no step '{name}' on {_pages(steps)}: {did_you_mean(name, [step.name for step in steps])}"

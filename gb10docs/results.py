@@ -124,7 +124,9 @@ class Report:
     gb10docs: str
     """Version of the runner."""
     lesson: str
+    """The page's name: `lessons/lesson-03`."""
     page: str
+    """Its path below the root: `docs/lessons/lesson-03.md`."""
     target: str
     machine: Machine
     started: datetime

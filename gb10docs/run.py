@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,18 +31,24 @@ from gb10docs.signals import Interrupted, Signals
 from gb10docs.streams import Capture, Pump
 from gb10docs.workplace import FetchProgress, Workplace, workplace
 
+Keep = Callable[[Plan, Report], None]
+"""What takes a page's report to where it is kept."""
+
 
 def run_plans(
     plans: Sequence[Plan],
     root: Path,
     observer: Observer,
     *,
+    keep: Keep | None = None,
     keep_going: bool = False,
     fetching: FetchProgress | None = None,
 ) -> tuple[list[Report], bool]:
     """Run the pages of an invocation; returns their reports, and whether it was interrupted.
 
-    A page that builds on one in which a step failed is reported, but not begun.
+    A page that builds on one in which a step failed is reported, but not begun. `keep` gets each page's plan and
+    report as soon as the page has ended, however it ended: before any observer hears of its end, and before the
+    next page begins.
 
     Raises:
         Busy: Another run holds the machine.
@@ -61,6 +67,9 @@ def run_plans(
                 blocked = "interrupted" if interrupted else "" if keep_going else _blocked(plan, stopped)
                 run = Run(plan, place, observer, keep_going=keep_going)
                 reports.append(_run_page(run, plan, observer, signals, blocked))
+                if keep:
+                    keep(plan, reports[-1])
+                observer.finished(reports[-1])
                 interrupted = interrupted or run.was_interrupted
                 if blocked or reports[-1].summary.failed:
                     stopped.add(plan.page.name)
@@ -79,7 +88,7 @@ def _run_page(run: Run, plan: Plan, observer: Observer, signals: Signals, blocke
         run.interrupted()
     finally:
         run.close()
-    report = Report(
+    return Report(
         gb10docs=gb10docs.__version__,
         lesson=plan.page.name,
         page=plan.page.relative,
@@ -90,8 +99,6 @@ def _run_page(run: Run, plan: Plan, observer: Observer, signals: Signals, blocke
         steps=run.results,
         summary=summarize(run.results),
     )
-    observer.finished(report)
-    return report
 
 
 def _blocked(plan: Plan, stopped: Set[str]) -> str:
@@ -132,6 +139,7 @@ class Run:
         self._first_failed = ""
         self._not_passed: set[str] = set()
         self._folders: set[str] = set()
+        self._ids = {one.step.key: one.step.id for one in plan.steps}
         self._before_python = {
             one.step.id
             for one, following in itertools.pairwise(plan.steps)
@@ -206,7 +214,8 @@ class Run:
         """Why a planned step cannot be reached any more, empty if it can."""
         if self._first_failed and not self._keep_going:
             return f"not reached: '{self._first_failed}' failed; --keep-going runs what does not depend on it"
-        needed = next((step_id for step_id in planned.after if step_id in self._not_passed), "")
+        uses = (self._ids[key] for key in planned.after if key in self._ids)
+        needed = next((step_id for step_id in uses if step_id in self._not_passed), "")
         return f"needs '{needed}', which did not pass" if needed else ""
 
     def _finish(self, planned: PlannedStep, result: StepResult) -> None:
@@ -368,7 +377,7 @@ class Run:
 
     def _capture(self, step: Step, stream: str) -> Capture:
         return Capture(
-            self._redactor.stream(), partial(self._place.log, f"{step.id.replace('/', '-')}.{stream}")
+            self._redactor.stream(), partial(self._place.log, f"{step.key.replace('/', '-')}.{stream}")
         )
 
 

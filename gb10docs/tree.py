@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError, did_you_mean
-from gb10docs.pages import Page, read_page
+from gb10docs.pages import Page, page_name, read_page
+
+SUFFIXES = (".md", ".markdown")
+"""Of pages, as MkDocs reads them."""
 
 
 class NoSuchPage(GB10DocsError):
@@ -17,8 +20,16 @@ class BadOrder(GB10DocsError):
     """Pages that name each other in `after`."""
 
 
+class OneNameError(GB10DocsError):
+    """Two pages that differ by their suffix only."""
+
+
 def find_root(given: Path | None) -> Path:
-    """The tree to work in: the one given, else the nearest folder upwards with `docs/` and `snippets/`."""
+    """The tree to work in: the one given, else the nearest folder upwards with `docs/` and `snippets/`.
+
+    Raises:
+        NoSuchPage: There is none.
+    """
     start = (given or Path.cwd()).resolve()
     for folder in [start] if given else [start, *start.parents]:
         if (folder / "docs").is_dir() and (folder / "snippets").is_dir():
@@ -27,59 +38,85 @@ def find_root(given: Path | None) -> Path:
     raise NoSuchPage(f"{where} docs/ and snippets/: name the tree with --root DIR")
 
 
-def page_paths(root: Path) -> dict[str, list[Path]]:
-    """Every Markdown file under `docs/`, by stem."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted((root / "docs").rglob("*.md")):
-        found.setdefault(path.stem, []).append(path)
+def page_paths(root: Path) -> dict[str, Path]:
+    """Every Markdown file under `docs/`, by the name of the page: `lessons/lesson-03`.
+
+    Raises:
+        OneNameError: Two files are one page, such as `a.md` and `a.markdown`.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(path for suffix in SUFFIXES for path in (root / "docs").rglob(f"*{suffix}")):
+        other = found.setdefault(page_name(path.relative_to(root).as_posix()), path)
+        if other != path:
+            raise OneNameError(f"{path} and {other} are pages of one name: rename one")
     return found
 
 
 def read_pages(root: Path, names: Iterable[str]) -> list[Page]:
-    """The named pages (names or paths), each once, in an order that respects `after`.
+    """The named pages (whole names, unique last parts, or paths), each once, in an order that respects `after`.
 
     Raises:
         NoSuchPage: A name is no page, or that of several, or a page has nothing to run.
-        BadOrder: Pages name each other in `after`, or two have one name.
+        BadOrder: Pages name each other in `after`.
     """
     known = page_paths(root)
-    pages: dict[str, Page] = {}
-    for path in dict.fromkeys(_locate(name, root, known) for name in names):
-        page = read_page(path, root)
+    pages = [read_page(path, root) for path in dict.fromkeys(_locate(name, root, known) for name in names)]
+    for page in pages:
         if not page.steps:
-            raise NoSuchPage(f"{path}: has no bash or python fence, so there is nothing to run")
-        if page.name in pages:
-            raise BadOrder(f"{path} and {pages[page.name].path} have one name: run one, then the other")
-        pages[page.name] = page
-    return [page for page in _ordered(pages, root, known) if page.name in pages]
+            raise NoSuchPage(f"{page.path}: has no bash or python fence, so there is nothing to run")
+    asked = {page.name for page in pages}
+    return [page for page in _ordered(pages, root, known) if page.name in asked]
 
 
 def with_foundations(pages: Iterable[Page], root: Path) -> list[Page]:
-    """The pages and those that they build on by `after`, directly or not, each after what it builds on."""
-    return _ordered({page.name: page for page in pages}, root, page_paths(root))
+    """The pages and those that they build on by `after`, directly or not, each after what it builds on.
+
+    Raises:
+        NoSuchPage: An `after` names no page, or several.
+        BadOrder: Pages name each other in `after`.
+    """
+    return _ordered(pages, root, page_paths(root))
 
 
 def lessons(root: Path) -> list[Page]:
     """Every page that has steps."""
-    pages = (read_page(path, root) for paths in page_paths(root).values() for path in paths)
+    pages = (read_page(path, root) for path in page_paths(root).values())
     return [page for page in pages if page.steps]
 
 
-def _locate(name: str, root: Path, known: Mapping[str, list[Path]]) -> Path:
-    if name in known:
-        return _only(known[name], name, root)
+def _locate(name: str, root: Path, known: Mapping[str, Path]) -> Path:
+    meant = _meant(name, known)
+    if len(meant) > 1:
+        raise NoSuchPage(f"'{name}' is the name of {len(meant)} pages: write {' or '.join(meant)}")
+    if meant:
+        return known[meant[0]]
     for base in (Path.cwd(), root, root / "docs"):
-        path = base / (name if name.endswith(".md") else f"{name}.md")
-        if _exists(path):
-            return path.resolve()
-    raise NoSuchPage(f"no page '{name}' under {root / 'docs'}: {did_you_mean(name, known)}")
+        for path in (base / f"{name}{suffix}" for suffix in ("", *SUFFIXES)):
+            if path.suffix in SUFFIXES and _exists(path):
+                return _among(path, root, known)
+    raise NoSuchPage(f"no page '{name}' under {root / 'docs'}: {did_you_mean(name, _short(known))}")
 
 
-def _only(paths: list[Path], name: str, root: Path) -> Path:
-    if len(paths) > 1:
-        written = " or ".join(path.relative_to(root).as_posix() for path in paths)
-        raise NoSuchPage(f"'{name}' is the name of {len(paths)} pages: write {written}")
-    return paths[0].resolve()
+def _meant(name: str, known: Iterable[str]) -> list[str]:
+    """The pages that a name means: the one of that whole name, else those of which it is the last part."""
+    names = list(known)
+    return [name] if name in names else [whole for whole in names if whole.rpartition("/")[2] == name]
+
+
+def _short(known: Iterable[str]) -> list[str]:
+    """The shortest name of each page that is taken: its last part, or its whole name where that is not unique."""
+    names = list(known)
+    lasts = {whole: whole.rpartition("/")[2] for whole in names}
+    return [last if _meant(last, names) == [whole] else whole for whole, last in lasts.items()]
+
+
+def _among(path: Path, root: Path, known: Mapping[str, Path]) -> Path:
+    """The page of the tree that a path leads to."""
+    real = path.resolve()
+    found = next((page for page in known.values() if page == path or page.resolve() == real), None)
+    if not found:
+        raise NoSuchPage(f"{path}: lies outside {root / 'docs'}: only what is under docs/ is a page")
+    return found
 
 
 def _exists(path: Path) -> bool:
@@ -89,8 +126,9 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _ordered(pages: Mapping[str, Page], root: Path, known: Mapping[str, list[Path]]) -> list[Page]:
-    """The pages and all that they build on, each after what it builds on."""
+def _ordered(pages: Iterable[Page], root: Path, known: Mapping[str, Path]) -> list[Page]:
+    """The pages and all that they build on, each after what it builds on, which it names by whole names."""
+    given = {page.name: page for page in pages}
     done: dict[str, Page] = {}
 
     def visit(page: Page, above: tuple[str, ...]) -> None:
@@ -101,17 +139,24 @@ def _ordered(pages: Mapping[str, Page], root: Path, known: Mapping[str, list[Pat
             )
         if page.name in done:
             return
-        for earlier in page.after:
-            if earlier not in known and earlier not in pages:
-                raise NoSuchPage(
-                    f"{page.path}: 'after' names no page: '{earlier}', {did_you_mean(earlier, known)}"
-                )
-            visit(
-                pages.get(earlier) or read_page(_only(known[earlier], earlier, root), root),
-                (*above, page.name),
-            )
-        done[page.name] = page
+        after = tuple(_foundation(name, page, known) for name in page.after)
+        for name in after:
+            visit(given.get(name) or read_page(known[name], root), (*above, page.name))
+        done[page.name] = page._replace(after=after)
 
-    for page in pages.values():
+    for page in given.values():
         visit(page, ())
     return list(done.values())
+
+
+def _foundation(name: str, page: Page, known: Mapping[str, Path]) -> str:
+    """The whole name of a page that another names in `after`."""
+    meant = _meant(name, known)
+    if not meant:
+        near = did_you_mean(name, _short(known))
+        raise NoSuchPage(f"{page.path}: 'after' names no page: '{name}', {near}")
+    if len(meant) > 1:
+        raise NoSuchPage(
+            f"{page.path}: 'after' names {len(meant)} pages by '{name}': write {' or '.join(meant)}"
+        )
+    return meant[0]

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import write
+from trees import page_of
 
 PATIENCE = 60.0
 """Seconds after which whatever is waited for will not happen any more."""
@@ -51,6 +52,15 @@ class Program:
     def page(self, *texts: str) -> None:
         """Write the page."""
         write(self.root, *texts)
+
+    def tree(self, files: Mapping[str, str | list[str]]) -> None:
+        """Write files, named by their path below the root; a page given as a list of snippets shows those."""
+        for folder in ("docs", "snippets"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(page_of(content) if isinstance(content, list) else content)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the program on the page."""
@@ -136,7 +146,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
         **os.environ,
         "TMPDIR": str(tmp_path / "tmp"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
     }
     program = Program(tmp_path, environment)
     environment["TOKEN"] = program.token

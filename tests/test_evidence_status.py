@@ -36,9 +36,9 @@ def root(tree: Tree) -> Path:
 
 def test_the_status_tells_what_each_ledger_comes_to(root: Path) -> None:
     assert status(root).splitlines() == [
-        "lesson-01  One | <b> (1 step)",
+        "lessons/lesson-01  One | <b> (1 step)",
         "  gb10  not run yet",
-        "lesson-03  Three (1 step)",
+        "lessons/lesson-03  Three (1 step)",
         "  gb10          1 passed on a GB10; 1 stale; 1 Mar 2026",
         "                stale: lesson-03/ask: the snippet changed after 1 Mar 2026",
         "  cpu-llamacpp  1 passed with stand-ins; 10 Apr 2026",
@@ -50,7 +50,7 @@ def test_the_page_has_lessons_by_targets_counts_and_what_is_stale(root: Path) ->
     assert "| Lesson | GB10 | NVIDIA GPU | CPU |" in page
     assert r"| [One \| \<b\>](<../lessons/lesson-01.md>) | not run yet | not run yet | not run yet |" in page
     counts = "| 1 | 0 | 0 | 1 | 0 | 0 | 0 | 0 | 10 Apr 2026 |"
-    assert f"| [lesson-03, cpu-llamacpp](<lessons/lesson-03/cpu-llamacpp.json>) {counts}" in page
+    assert f"| [lessons/lesson-03, cpu-llamacpp](<lessons/lesson-03/cpu-llamacpp.json>) {counts}" in page
     assert "- `lesson-03/ask` on gb10: the snippet changed after 1 Mar 2026" in page
     assert "gb10docs run lesson-03 --record" in page
 

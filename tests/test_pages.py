@@ -344,7 +344,7 @@ def test_a_page_has_its_steps_in_order(tree: Tree) -> None:
     text = "---\ntitle: 3\nafter: [lesson-01]\n---\n" + page_of(["a/x.sh", "a/y.py"])
     root = tree({"docs/l/p.md": text, "snippets/a/x.sh": "true\n", "snippets/a/y.py": "print()\n"})
     page = read_page(root / "docs/l/p.md", root)
-    assert (page.name, page.relative, page.title, page.after) == ("p", "docs/l/p.md", "3", ("lesson-01",))
+    assert (page.name, page.relative, page.title, page.after) == ("l/p", "docs/l/p.md", "3", ("lesson-01",))
     assert [(step.id, step.line, step.in_tab) for step in page.steps] == [
         ("p/x", 8, False),
         ("p/y", 12, False),

@@ -65,7 +65,7 @@ def test_a_page_without_evidence(tree: Tree) -> None:
     assert table == {
         "schema": "gb10docs.steps/1",
         "page": "docs/lessons/one.md",
-        "name": "one",
+        "name": "lessons/one",
         "title": "A page",
         "after": [],
         "markdown": "one.txt",
@@ -110,9 +110,9 @@ def test_what_stands_in_is_handed_down_to_the_steps_that_depend_on_it() -> None:
     hub = StandIn(kind="hub", name="local hub", instead_of="huggingface.co")
     model = StandIn(kind="model", name="SmolLM2-135M-Instruct", instead_of="nvidia/Qwen3-8B-NVFP4")
     engine = StandIn(kind="engine", name="llama.cpp", instead_of="vllm")
-    assert found["lesson-03/memory"] == ()
-    assert set(found["lesson-03/download-model"]) == {hub, model}
-    assert {model, engine} <= set(found["lesson-03/ask-vllm.sh"])
+    assert found["lessons/lesson-03/memory"] == ()
+    assert set(found["lessons/lesson-03/download-model"]) == {hub, model}
+    assert {model, engine} <= set(found["lessons/lesson-03/ask-vllm.sh"])
 
 
 @pytest.mark.parametrize("look", ["real", "stand-in"])

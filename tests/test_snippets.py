@@ -34,7 +34,7 @@ def shown_names(root: Path) -> set[str]:
 
 
 def pages(root: Path) -> list[Path]:
-    return [path for paths in page_paths(root).values() for path in paths]
+    return list(page_paths(root).values())
 
 
 def languages_written(text: str) -> int:

@@ -6,7 +6,7 @@ import pytest
 from trees import Tree, page_of
 
 from gb10docs.fences import BadPage
-from gb10docs.tree import BadOrder, NoSuchPage, find_root, lessons, read_pages, with_foundations
+from gb10docs.tree import BadOrder, NoSuchPage, OneNameError, find_root, lessons, read_pages, with_foundations
 
 STEP = {"snippets/a.sh": "true\n"}
 
@@ -32,10 +32,23 @@ def test_the_root_is_the_nearest_folder_upwards(
         find_root(None)
 
 
-def test_a_page_is_named_by_stem_or_path_and_comes_once(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_named_by_its_path_below_docs_by_a_unique_last_part_or_by_a_file(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tree({"docs/x/p.md": ["a.sh"], **STEP})
     monkeypatch.chdir(root / "docs")
-    assert names(root, "p", "x/p.md", "docs/x/p.md", str(root / "docs/x/p.md")) == ["p"]
+    asked = ("x/p", "p", "x/p.md", "docs/x/p.md", "docs/x/p", str(root / "docs/x/p.md"))
+    for name in asked:
+        assert names(root, name) == ["x/p"]
+    assert names(root, *asked) == ["x/p"]
+
+
+def test_a_page_may_end_in_markdown_but_not_in_both(tree: Tree) -> None:
+    root = tree({"docs/x/p.markdown": ["a.sh"], **STEP})
+    for name in ("x/p", "p", str(root / "docs/x/p.markdown"), str(root / "docs/x/p")):
+        assert names(root, name) == ["x/p"]
+    with pytest.raises(OneNameError, match=r"p\.md and .*p\.markdown are pages of one name|rename one"):
+        lessons(tree({"docs/x/p.md": ["a.sh"]}))
 
 
 @pytest.mark.parametrize("name", ["lesson-3", "lesson-03.txt", "docs", "", "a\0b", "x" * 5000])
@@ -46,14 +59,33 @@ def test_an_unknown_page_is_told_with_the_nearest_name(tree: Tree, name: str) ->
     assert "lesson-03" in str(error.value)
 
 
-def test_two_pages_of_one_name_must_be_told_apart(tree: Tree) -> None:
+def test_two_pages_of_one_last_part_are_told_apart_by_their_names(tree: Tree) -> None:
     root = tree({"docs/a/intro.md": ["a.sh"], "docs/b/intro.md": ["a.sh"], **STEP})
-    with pytest.raises(NoSuchPage, match=r"the name of 2 pages: write docs/a/intro\.md or docs/b/intro\.md"):
+    with pytest.raises(NoSuchPage, match=r"'intro' is the name of 2 pages: write a/intro or b/intro"):
         read_pages(root, ["intro"])
-    assert read_pages(root, ["docs/b/intro.md"])[0].relative == "docs/b/intro.md"
-    with pytest.raises(BadOrder, match="run one, then the other"):
-        read_pages(root, ["docs/a/intro.md", "docs/b/intro.md"])
-    assert [page.relative for page in lessons(root)] == ["docs/a/intro.md", "docs/b/intro.md"]
+    assert names(root, "b/intro", "docs/a/intro.md") == ["b/intro", "a/intro"]
+    assert [page.name for page in lessons(root)] == ["a/intro", "b/intro"]
+
+
+def test_a_page_at_the_top_goes_before_others_of_its_last_part(tree: Tree) -> None:
+    root = tree({"docs/index.md": ["a.sh"], "docs/b/index.md": ["a.sh"], **STEP})
+    assert names(root, "index") == ["index"]
+    with pytest.raises(NoSuchPage, match=r"did you mean 'b/index'"):
+        read_pages(root, ["b/inde"])
+
+
+def test_what_lies_outside_docs_is_no_page(tree: Tree) -> None:
+    root = tree({"docs/p.md": ["a.sh"], "README.md": ["a.sh"], **STEP})
+    with pytest.raises(NoSuchPage, match="only what is under docs/ is a page"):
+        read_pages(root, [str(root / "README.md")])
+
+
+def test_after_takes_a_unique_last_part_and_lists_the_names_of_what_is_not(tree: Tree) -> None:
+    root = tree({"docs/x/a.md": ["a.sh"], "docs/b.md": after("a"), "docs/c.md": after("x/a"), **STEP})
+    assert [page.after for page in read_pages(root, ["b", "c"])] == [("x/a",), ("x/a",)]
+    root = tree({"docs/y/a.md": ["a.sh"]})
+    with pytest.raises(NoSuchPage, match=r"b\.md: 'after' names 2 pages by 'a': write x/a or y/a"):
+        read_pages(root, ["b"])
 
 
 def test_a_page_without_steps_cannot_be_run_and_is_no_lesson(tree: Tree) -> None:

@@ -102,7 +102,7 @@ def _twins(root: Path, executed: dict[Path, notebooks.Notebook]) -> Files:
 
 
 def _pages(root: Path) -> list[Path]:
-    return sorted(path for paths in page_paths(root).values() for path in paths)
+    return sorted(page_paths(root).values())
 
 
 def _is_ours(root: Path) -> bool:

@@ -98,7 +98,7 @@ def steps_json(page: Page, root: Path) -> str:
         after=list(page.after),
         markdown=f"{page.path.stem}.txt",
         steps=[
-            _step(step, above, supplied[step.id], rows[step.id])
+            _step(step, above, supplied[step.key], rows[step.id])
             for step, above in zip(page.steps, shown, strict=True)
         ],
     )
@@ -106,13 +106,13 @@ def steps_json(page: Page, root: Path) -> str:
 
 
 def stand_ins(page: Page, root: Path) -> dict[str, tuple[StandIn, ...]]:
-    """By step id, what stands in on target `cpu`: for the step itself, or for one that it depends on."""
+    """By step key, what stands in on target `cpu`: for the step itself, or for one that it depends on."""
     pages = with_foundations([page], root)
     uses = makers(pages)
     found: dict[str, tuple[StandIn, ...]] = {}
     for step in (step for one in pages for step in one.steps):
-        inherited = (one for ids in uses[step.id].values() for maker in ids for one in found[maker])
-        found[step.id] = tuple(dict.fromkeys([*inherited, *_own_stand_ins(step, root)]))
+        inherited = (one for ids in uses[step.key].values() for maker in ids for one in found[maker])
+        found[step.key] = tuple(dict.fromkeys([*inherited, *_own_stand_ins(step, root)]))
     return found
 
 
