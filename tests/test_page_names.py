@@ -11,7 +11,7 @@ from program import Program
 from gb10docs.tree import lessons
 
 ROOT = Path(__file__).resolve().parents[1]
-TWINS = {
+TWINS: dict[str, str | list[str]] = {
     "docs/a/intro.md": ["a/make.sh", "a/use.sh"],
     "docs/b/intro.md": ["b/make.sh", "b/use.sh"],
     "docs/index.md": ["top.sh"],
