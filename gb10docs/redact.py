@@ -82,6 +82,15 @@ class Redactor:
         spans = self.spans(data)
         return _masked(data, 0, len(data), spans).decode("utf-8", "surrogatepass") if spans else text
 
+    def part(self, data: bytes, begin: int, end: int) -> bytes:
+        """Those bytes of the data, redacted with an eye to what stands before and after them."""
+        return _masked(data, begin, end, self.spans(data))
+
+    @property
+    def reach(self) -> int:
+        """Most bytes that one secret is spread over."""
+        return self._reach
+
     def spans(self, data: bytes) -> list[Span]:
         """What is to be replaced, in order; no two overlap."""
         if len(data) < SHORTEST_SECRET:

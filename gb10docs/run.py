@@ -323,7 +323,10 @@ class Run:
         result.exit_code = exit_code
         running.fill(result)
         if not reason:
-            result.checks = check(header.expect, result.stdout, step.snippet.body, real=not planned.stand_ins)
+            printed, mask = running.out.raw(), self._redactor.text
+            result.checks = check(
+                header.expect, printed, step.snippet.body, real=not planned.stand_ins, mask=mask
+            )
             broken = [one for one in result.checks if not one.held]
             reason = f"{step.snippet.place}: expected {broken[0].name}; {broken[0].message}" if broken else ""
         try:
@@ -376,9 +379,7 @@ class Run:
         return copy
 
     def _capture(self, step: Step, stream: str) -> Capture:
-        return Capture(
-            self._redactor.stream(), partial(self._place.log, f"{step.key.replace('/', '-')}.{stream}")
-        )
+        return Capture(self._redactor, partial(self._place.log, f"{step.key.replace('/', '-')}.{stream}"))
 
 
 def _with_packages(step: Step, around: Surroundings) -> Surroundings:

@@ -1,4 +1,4 @@
-"""Standard output and error of a step: read as they come, bounded in memory, redacted before they are kept.
+"""Standard output and error of a step: read as they come, bounded in memory, masked wherever they are shown.
 
 One thread, one epoll. Whoever waits for something waits in `Pump.run`, which reads every open stream
 meanwhile, so that a background job of an earlier step never blocks on a full pipe.
@@ -22,12 +22,14 @@ T = TypeVar("T")
 BOUND = 2**20
 """Bytes of a stream that a report keeps; beyond it, head and tail of half that each."""
 _HALF = BOUND // 2
+_LIVE = 2000
+"""Bytes that the last line is looked for in."""
 _CHUNK = 2**16
 _TICK = 0.1
 
 
 class Filter(Protocol):
-    """What takes secrets out of a stream; see `gb10docs.redact`."""
+    """What takes secrets out of a stream that is too long to be kept; see `gb10docs.redact`."""
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes that are safe to show."""
@@ -36,14 +38,35 @@ class Filter(Protocol):
         """Whatever was held back."""
 
 
-class Capture:
-    """One stream of a step: all of it while it is short, else head and tail, and a log with everything."""
+class Masking(Protocol):
+    """What takes secrets out of output; see `gb10docs.redact`."""
 
-    def __init__(self, redaction: Filter, log: Callable[[], str]) -> None:
+    @property
+    def reach(self) -> int:
+        """Most bytes that one secret is spread over."""
+
+    def part(self, data: bytes, begin: int, end: int) -> bytes:
+        """Those bytes of the data, masked with an eye to what stands before and after them."""
+
+    def stream(self) -> Filter:
+        """A filter for a whole stream."""
+
+
+class Capture:
+    """One stream of a step: all of it while it is short, else head and tail, and a log with everything.
+
+    What was printed is kept in memory as it is, since checks look at that; whatever is shown, reported, recorded or
+    written to the log is masked.
+    """
+
+    def __init__(self, masking: Masking, log: Callable[[], str]) -> None:
         """Take what tells the path of the log if there has to be one."""
-        self._redaction = redaction
+        self._masking = masking
         self._path = log
         self._file: int | None = None
+        self._filter: Filter | None = None
+        self._margin = masking.reach
+        """Bytes kept beside head and tail: a secret that is cut there is still a secret."""
         self._head = bytearray()
         self._tail = bytearray()
         self.size = 0
@@ -54,11 +77,19 @@ class Capture:
 
     def feed(self, data: bytes) -> None:
         """Take what was read."""
-        self._keep(self._redaction.feed(data))
+        room = max(0, _HALF + self._margin - len(self._head))
+        self._head += data[:room]
+        self._tail += data[room:]
+        before, self.size = self.size, self.size + len(data)
+        if self.size > BOUND:
+            self._log(data, first=before <= BOUND)
+            if len(self._tail) > 2 * (BOUND + self._margin):
+                del self._tail[: -(_HALF + self._margin)]
 
     def settle(self) -> None:
-        """Give up what redaction held back: the step has ended."""
-        self._keep(self._redaction.finish())
+        """Give the log what redaction held back: the step has ended."""
+        if self._filter:
+            self._write(self._filter.finish())
 
     def finish(self) -> None:
         """No more will come; closes the log."""
@@ -69,47 +100,58 @@ class Capture:
             self._file = None
 
     def text(self) -> str:
-        """What the report keeps: everything, or head and tail with a line that says how much is missing."""
-        if self.size <= BOUND:
-            return (self._head + self._tail).decode(errors="replace")
-        missing = self.size - 2 * _HALF
-        kept = f"all of it: {self.log}" if self.log else "the whole could not be written to disk"
-        between = f"\n[… {missing} bytes left out; {kept}]\n"
-        return self._head.decode(errors="replace") + between + self._tail[-_HALF:].decode(errors="replace")
+        """What the report keeps, masked: everything, or head and tail with a line that says how much is missing."""
+        return self._kept(self._masking.part)
+
+    def raw(self) -> str:
+        """The same as it was printed: for checks, and for nobody's eyes."""
+        return self._kept(lambda data, begin, end: data[begin:end])
 
     def last_line(self) -> str:
-        """The line that was printed last, for a progress display."""
-        lines = bytes((self._tail or self._head)[-2000:]).rstrip().rsplit(b"\n", 1)
+        """The line that was printed last, masked, for a progress display."""
+        data = bytes((self._tail or self._head)[-_LIVE - self._margin :])
+        shown = self._masking.part(data, max(0, len(data) - _LIVE), len(data))
+        lines = shown.rstrip().rsplit(b"\n", 1)
         return lines[-1].rsplit(b"\r", 1)[-1].decode(errors="replace").strip()
 
-    def _keep(self, data: bytes) -> None:
-        room = _HALF - len(self._head)
-        if room > 0:
-            self._head += data[:room]
-            self._tail += data[room:]
-        else:
-            self._tail += data
-        before, self.size = self.size, self.size + len(data)
-        if self.size > BOUND:
-            self._write(data, first=before <= BOUND)
-            if len(self._tail) > BOUND:
-                del self._tail[:-_HALF]
+    def _kept(self, part: Callable[[bytes, int, int], bytes]) -> str:
+        if self.size <= BOUND:
+            whole = bytes(self._head + self._tail)
+            return part(whole, 0, len(whole)).decode(errors="replace")
+        head, end = bytes(self._head), bytes((self._head + self._tail)[-_HALF - self._margin :])
+        kept = f"all of it: {self.log}" if self.log else "the whole could not be written to disk"
+        between = f"\n[… {self.size - 2 * _HALF} bytes left out; {kept}]\n"
+        first, last = part(head, 0, _HALF), part(end, len(end) - _HALF, len(end))
+        return first.decode(errors="replace") + between + last.decode(errors="replace")
 
-    def _write(self, data: bytes, *, first: bool) -> None:
+    def _log(self, data: bytes, *, first: bool) -> None:
         """Append to the log, which from its first byte on is complete; a full disk ends it."""
+        if not first:
+            if self._filter:
+                self._write(self._filter.feed(data))
+            return
+        self.log, self._filter = self._path(), self._masking.stream()
         try:
-            if first:
-                self.log = self._path()
-                Path(self.log).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-                _write_all(self._file, self._head + self._tail)
-            elif self._file is not None:
+            Path(self.log).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        except OSError:
+            self._give_up()
+            return
+        self._write(self._filter.feed(bytes(self._head + self._tail)))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            if self._file is not None:
                 _write_all(self._file, data)
         except OSError:
-            self.log = ""
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The log cannot be written."""
+        self.log, self._filter = "", None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 class Pump:

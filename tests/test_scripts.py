@@ -284,7 +284,7 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
     def begin(text: str) -> Execution:
         script = tmp_path / f"{len(outputs)}.py"
         script.write_text(text)
-        outputs.append([Capture(Redactor({}).stream(), str) for _ in range(2)])
+        outputs.append([Capture(Redactor({}), str) for _ in range(2)])
         return scripts.begin(str(script), around, *outputs[-1])
 
     def end(execution: Execution) -> int:

@@ -15,35 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gb10docs import streams
+from gb10docs.redact import Redactor
 from gb10docs.streams import BOUND, Capture, Pump
 
 SOON = 20.0
 
 
-class Nothing:
-    """A redaction that hides nothing."""
-
-    def feed(self, data: bytes) -> bytes:
-        return data
-
-    def finish(self) -> bytes:
-        return b""
-
-
-class HoldsBack:
-    """A redaction that lets go of the last three bytes only at the end."""
-
-    def __init__(self) -> None:
-        self.held = b""
-
-    def feed(self, data: bytes) -> bytes:
-        data = self.held + data
-        self.held = data[-3:]
-        return data[:-3]
-
-    def finish(self) -> bytes:
-        held, self.held = self.held, b""
-        return held
+NOTHING = Redactor({})
 
 
 @given(st.lists(st.binary(max_size=50), max_size=20), st.integers(4, 60))
@@ -54,7 +32,7 @@ def test_capture_keeps_all_or_head_and_tail(chunks: list[bytes], half: int) -> N
         patch.setattr(streams, "BOUND", 2 * half)
         patch.setattr(streams, "_HALF", half)
         log = f"/tmp/gb10docs-test-{os.getpid()}/sub/log"
-        capture = Capture(HoldsBack(), lambda: log)
+        capture = Capture(NOTHING, lambda: log)
         for chunk in chunks:
             capture.feed(chunk)
         capture.finish()
@@ -70,13 +48,28 @@ def test_capture_keeps_all_or_head_and_tail(chunks: list[bytes], half: int) -> N
         assert Path(capture.log).read_bytes() == whole
 
 
+@pytest.mark.parametrize("at", [BOUND // 2 - 10, BOUND // 2 + 100 - 10])
+def test_a_secret_that_the_cut_goes_through_is_masked(tmp_path: Path, at: int) -> None:
+    """Where the head ends and where the tail begins: neither half of it comes out, nor in the log."""
+    token = "hf_AbCdEfGhIjKlMnOpQrStUvWxYzabcdefgh"
+    capture = Capture(Redactor({"HF_TOKEN": token}), lambda: str(tmp_path / "log"))
+    printed = "." * at + token + "." * (BOUND + 100 - at - len(token))
+    for begin in range(0, len(printed), 2**16):
+        capture.feed(printed[begin : begin + 2**16].encode())
+    capture.finish()
+    assert "[HF_TOKEN]" in capture.text()
+    assert not any(part in capture.text() for part in (token[:5], token[-5:]))
+    assert Path(capture.log).read_text().count("[HF_TOKEN]") == 1
+    assert token[:5] in capture.raw() or token[-5:] in capture.raw()
+
+
 def test_log_is_private_and_a_full_disk_ends_it(tmp_path: Path) -> None:
-    capture = Capture(Nothing(), lambda: str(tmp_path / "logs" / "a"))
+    capture = Capture(NOTHING, lambda: str(tmp_path / "logs" / "a"))
     capture.feed(b"x" * (BOUND + 1))
     assert (tmp_path / "logs" / "a").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "logs").stat().st_mode & 0o777 == 0o700
     capture.finish()
-    full = Capture(Nothing(), lambda: "/dev/full")
+    full = Capture(NOTHING, lambda: "/dev/full")
     for _ in range(40):
         full.feed(b"y" * 2**16)
     full.finish()
@@ -89,14 +82,14 @@ def test_log_is_private_and_a_full_disk_ends_it(tmp_path: Path) -> None:
     [(b"", ""), (b"one\ntwo\n", "two"), (b"one\ntwo", "two"), (b"10%\r20%\r", "20%"), (b"a\n\n\n", "a")],
 )
 def test_last_line(printed: bytes, line: str) -> None:
-    capture = Capture(Nothing(), str)
+    capture = Capture(NOTHING, str)
     capture.feed(printed)
     assert capture.last_line() == line
 
 
 def test_drain_reads_all_that_is_there_and_waits_for_nothing() -> None:
     """A pipe made larger than we read at once, still held open by its writer."""
-    pump, capture = Pump(), Capture(Nothing(), str)
+    pump, capture = Pump(), Capture(NOTHING, str)
     read, write = pump.pipe(capture)
     os.set_blocking(write, False)
     import fcntl
