@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+import shlex
+import tokenize
 import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from gb10docs.bash_text import read_bash
 from gb10docs.errors import GB10DocsError
 from gb10docs.header import BadHeader, Block, Header, read_block
 
@@ -18,12 +24,9 @@ LANGUAGES: dict[str, Language] = {".sh": "bash", ".py": "python"}
 
 _OPENING = "# /// script"
 _CLOSING = "# ///"
-_HIDES_FAILURES = re.compile(
-    r"^(?!\s*#)[^#]*?\b(trap\b[^#\n]*\bERR\b"
-    r"|set\s+(?:-\S+\s+)*\+[a-zA-Z]*E"
-    r"|set\s+\+o\s+(?:errtrace|pipefail)\b"
-    r"|set\s+-[a-mo-zA-Z]*n\b|set\s+-o\s+noexec\b)"
-)
+_MAY_HIDE_FAILURES = re.compile(r"\b(?:trap|set|shopt)\b")
+_HIDING_OPTIONS = frozenset({("+", "errtrace"), ("+", "pipefail"), ("-", "noexec")})
+_HIDING_LETTERS = frozenset({("+", "E"), ("-", "n")})
 
 
 class BadSnippet(GB10DocsError):
@@ -74,8 +77,8 @@ def read_snippet(path: Path, name: str) -> Snippet:
     if language is None:
         raise BadSnippet(f"{path}: a snippet is a .sh or a .py file")
     text = read_text(path)
-    block, body_line = _split(text, path)
-    declared = _declared(block, path) if block else _NOTHING
+    header, body_line = _split(text, path)
+    declared = _declared(header, path) if header.lines else _NOTHING
     snippet = Snippet(path, name, language, text, declared.tool, declared.dependencies, body_line)
     if not snippet.body.strip():
         raise BadSnippet(f"{path}:{body_line}: the snippet is empty: write it, or take it off the page")
@@ -103,8 +106,16 @@ def read_text(path: Path) -> str:
     return text
 
 
-def _split(text: str, path: Path) -> tuple[list[str], int]:
-    """The header's lines between its fences, and the line on which the body begins."""
+class _Header(NamedTuple):
+    """The lines of a header between the two that enclose it."""
+
+    lines: list[str]
+    line: int
+    """On which it opens, counted from 1; 0 where there is none."""
+
+
+def _split(text: str, path: Path) -> tuple[_Header, int]:
+    """The header, and the line on which the body begins."""
     lines = text.split("\n")
     for unfit, what in (
         ("\r", "a carriage return: save the file with LF line ends"),
@@ -112,36 +123,70 @@ def _split(text: str, path: Path) -> tuple[list[str], int]:
     ):
         if unfit in text:
             raise BadSnippet(f"{path}:{text.count(chr(10), 0, text.index(unfit)) + 1}: holds {what}")
-    misplaced = next((n for n, line in enumerate(lines[1:], start=2) if line.rstrip() == _OPENING), 0)
+    at = _first_line(lines)
+    misplaced = next((line for line in _headers(text, path.suffix) if line > at), 0)
     if misplaced:
         raise BadSnippet(
-            f"{path}:{misplaced}: '{_OPENING}' opens the header, which stands once, on the first line"
+            f"{path}:{misplaced}: '{_OPENING}' opens the header, which stands once, "
+            "on the first line or below a shebang"
         )
-    if lines[0].rstrip() != _OPENING:
-        return [], 1
-    for number, line in enumerate(lines[1:], start=2):
+    if lines[at - 1].rstrip() != _OPENING:
+        return _Header([], 0), 1
+    for number, line in enumerate(lines[at:], start=at + 1):
         if line.rstrip() == _CLOSING:
             body_line = next(
                 (n for n, rest in enumerate(lines[number:], number + 1) if rest.strip()), number + 1
             )
-            return lines[1 : number - 1], body_line
+            return _Header(lines[at : number - 1], at), body_line
         if not line.startswith("#"):
             break
-    raise BadSnippet(f"{path}:1: the '{_OPENING}' block is never closed: end it with a line '{_CLOSING}'")
+    raise BadSnippet(f"{path}:{at}: the '{_OPENING}' block is never closed: end it with a line '{_CLOSING}'")
 
 
-def _declared(block: list[str], path: Path) -> Block:
+def _first_line(lines: list[str]) -> int:
+    """Where the header stands if there is one: the first line, or the first with text below a shebang."""
+    if not lines[0].startswith("#!"):
+        return 1
+    return next((n for n, line in enumerate(lines[1:], start=2) if line.strip()), 1)
+
+
+def _headers(text: str, suffix: str) -> list[int]:
+    """The lines on which a header opens, as a comment and not within a string or a here-document."""
+    candidates = [n for n, line in enumerate(text.split("\n"), start=1) if line.rstrip() == _OPENING]
+    if candidates in ([], [1]):
+        return candidates
+    comments = _comments_of_bash(text) if suffix == ".sh" else _comments_of_python(text)
+    return [line for line in candidates if line in comments]
+
+
+def _comments_of_bash(text: str) -> set[int]:
+    return {comment.line for comment in read_bash(text).comments}
+
+
+def _comments_of_python(text: str) -> set[int]:
+    """Lines with comments, as far as the text can be read as Python."""
+    found = set()
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                found.add(token.start[0])
+    return found
+
+
+def _declared(header: _Header, path: Path) -> Block:
     try:
-        return _block("\n".join(line[2:] if line.startswith("# ") else line[1:] for line in block))
+        return _block("\n".join(line[2:] if line.startswith("# ") else line[1:] for line in header.lines))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
-        line = int(at[1]) + 1 if at else len(block) + 1
+        line = header.line + (int(at[1]) if at else len(header.lines))
         raise BadSnippet(f"{path}:{line}: the header is no valid TOML: {error}") from error
     except RecursionError as error:
-        raise BadSnippet(f"{path}:2: the header is nested too deeply: write it flat") from error
+        raise BadSnippet(
+            f"{path}:{header.line + 1}: the header is nested too deeply: write it flat"
+        ) from error
     except BadHeader as error:
         reason = " ".join(str(error).split())
-        raise BadSnippet(f"{path}:{_line(block, error)}: {reason}") from error
+        raise BadSnippet(f"{path}:{_line(header, error)}: {reason}") from error
 
 
 @lru_cache(maxsize=1024)
@@ -150,24 +195,50 @@ def _block(toml: str) -> Block:
     return read_block(tomllib.loads(toml))
 
 
-def _line(block: list[str], wrong: BadHeader) -> int:
+def _line(header: _Header, wrong: BadHeader) -> int:
     """The line of the file that is wrong: the one that holds the value, else the innermost key."""
     values = [re.escape(wrong.value)] if isinstance(wrong.value, str) and wrong.value else []
     keys = (rf"(?<![\w-]){re.escape(key)}(?![\w-])" for key in reversed(wrong.keys))
     for wanted in [*values, *keys]:
-        line = next((n for n, text in enumerate(block, start=2) if re.search(wanted, text)), 0)
+        lines = enumerate(header.lines, start=header.line + 1)
+        line = next((n for n, text in lines if re.search(wanted, text)), 0)
         if line:
             return line
-    return 1
+    return header.line
 
 
 def _refuse_hidden_failures(snippet: Snippet) -> None:
-    for number, line in enumerate(snippet.body.split("\n"), start=snippet.body_line):
-        found = _HIDES_FAILURES.search(line)
-        if found:
+    """A command that would take the runner's eyes off failing ones; what is only written out is text."""
+    if not _MAY_HIDE_FAILURES.search(snippet.body):
+        return
+    for command in read_bash(snippet.body).commands:
+        if _hides_failures(command.words):
             raise BadSnippet(
-                f"{snippet.path}:{number}: '{found[1].strip()}' would hide a failing command: take it out"
+                f"{snippet.path}:{snippet.body_line + command.line - 1}: '{shlex.join(command.words)}' "
+                "would hide a failing command: take it out"
             )
+
+
+def _hides_failures(words: Sequence[str]) -> bool:
+    name, *arguments = words
+    if name == "trap":
+        return "ERR" in map(str.upper, arguments) and arguments[0] not in {"-p", "-l"}
+    if name == "set":
+        return any(option in _HIDING_OPTIONS | _HIDING_LETTERS for option in _options(arguments))
+    if name == "shopt":
+        sign = "+" if any(word.startswith("-") and "u" in word for word in arguments) else "-"
+        return any((sign, word) in _HIDING_OPTIONS for word in arguments)
+    return False
+
+
+def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What `set` is told: each option's sign, and its letter or its name."""
+    left = iter(arguments)
+    for word in left:
+        if word in {"-", "--"} or word[:1] not in {"-", "+"}:
+            return
+        for letter in word[1:]:
+            yield word[0], (next(left, "") if letter == "o" else letter)
 
 
 _NOTHING = Block()

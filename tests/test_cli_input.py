@@ -170,6 +170,16 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "lesson-01",
         "{root}/snippets/a.sh:2: 'trap - ERR' would hide a failing command: take it out",
     ),
+    "a hidden failure behind a here-document": (
+        {"snippets/a.sh": "cat <<'E' | tail -1\nset +E\nE\nif true; then set -u +eo pipefail; fi\n"},
+        "lesson-01",
+        "{root}/snippets/a.sh:4: 'set -u +eo pipefail' would hide a failing command: take it out",
+    ),
+    "a hidden failure below a header and a shebang": (
+        {"snippets/a.sh": "#!/bin/bash\n# /// script\n# ///\necho \"$(trap '' ERR; false)\"\n"},
+        "lesson-01",
+        "{root}/snippets/a.sh:4: 'trap '' ERR' would hide a failing command: take it out",
+    ),
 }
 
 
