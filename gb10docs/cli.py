@@ -166,10 +166,12 @@ def doctor(root: Path | None, target: str, allow: tuple[str, ...]) -> None:
 
 @app.command()
 def clean() -> None:
-    """Clear away what a run that was killed left: processes, containers, temporary folders."""
-    from gb10docs import lock
+    """Clear away what runs that were killed have left: processes, containers, temporary folders, logs."""
+    from gb10docs import lock, notes
 
-    for line in lock.clean() or ["nothing to clear away"]:
+    with lock.hold():
+        done = notes.clean()
+    for line in done or ["nothing to clear away"]:
         click.echo(line)
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import resource
 import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+RUN_ID = "[0-9a-f]{12}"
+"""The one form of a run's id, as a pattern; as a number it is far from every limit that a process has by itself."""
 MARK = "GB10DOCS_RUN"
 """Environment variable that holds the id of the run a process belongs to."""
 GRACE = 2.0
@@ -51,6 +54,26 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def ancestors(pid: int) -> set[int]:
+    """The parent of a process, its parent, and so on."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        while pid > 1:
+            pid = int(_fields(pid)[1])
+            found.add(pid)
+    return found
+
+
+def started(pid: int) -> float | None:
+    """When a process was started, in seconds since the epoch; None where there is none."""
+    try:
+        ticks = int(_fields(pid)[19])
+        now, uptime = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, ValueError):
+        return None
+    return now - uptime + ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _has_children(pid: int) -> bool:
     """Whether a process has any; Linux lists those of each of its threads, unless it was built without that."""
     try:
@@ -74,7 +97,13 @@ def marking(run: str) -> Iterator[None]:
 
 
 def marked(run: str) -> set[int]:
-    """Every process that carries a mark of `run`."""
+    """Every process that carries a mark of `run`.
+
+    Raises:
+        ValueError: That is no run's id.
+    """
+    if not re.fullmatch(RUN_ID, run):
+        raise ValueError(f"no id of a run: {run!r}")
     variable, limit = f"{MARK}={run}".encode(), int(run, 16)
     found = set()
     for pid in _numbers():
@@ -98,7 +127,7 @@ def group(pgid: int) -> set[int]:
 def alive(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
     try:
-        return _read(pid, "stat").rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
+        return _fields(pid)[0] not in {"Z", "X"}
     except OSError:
         return False
 
@@ -161,10 +190,15 @@ def _numbers() -> list[int]:
 
 
 def _stats() -> Iterator[tuple[int, list[str]]]:
-    """Process id and the fields of `/proc/PID/stat` from the state on: state, parent, process group."""
+    """Each process by its number, with its fields."""
     for pid in _numbers():
         with contextlib.suppress(OSError):
-            yield pid, _read(pid, "stat").decode(errors="replace").rpartition(")")[2].split()
+            yield pid, _fields(pid)
+
+
+def _fields(pid: int) -> list[str]:
+    """The fields of `/proc/PID/stat` from the state on: state, parent, process group."""
+    return _read(pid, "stat").decode(errors="replace").rpartition(")")[2].split()
 
 
 def _read(pid: int, name: str) -> bytes:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import gb10docs
-from gb10docs import blame, containers, machine, ports, processes, servers
+from gb10docs import blame, machine, ports, processes, servers
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
 from gb10docs.observe import Observer
@@ -56,7 +56,7 @@ def run_plans(
     reports: list[Report] = []
     stopped: set[str] = set()
     interrupted = False
-    with workplace(root, plans[0].page.relative) as place, Signals(place.processes) as signals:
+    with workplace(root) as place, Signals(place.processes) as signals:
         try:
             with signals.interruptible():
                 place.prepare(plans, fetching)
@@ -182,9 +182,8 @@ class Run:
             last_first.callback(processes.stop, self._place.of_pages, interrupt=self.was_interrupted)
             if self._scripts:
                 last_first.callback(self._scripts.close)
-            for file in self._place.lock.holder.compose:
-                last_first.callback(containers.down, Path(file))
-            last_first.callback(self._place.lock.remove_labelled)
+            last_first.callback(self._place.note.take_down)
+            last_first.callback(self._place.note.remove_labelled)
             for session in self._sessions.values():
                 last_first.callback(session.close, interrupt=self.was_interrupted)
             for server in self._servers.all():
@@ -246,9 +245,9 @@ class Run:
             self._settle()
             ports.refuse_taken(port, step.snippet.place)
         if planned.service and planned.stood_in:
-            self._place.lock.note_labelled()
+            self._place.note.note_labelled()
         elif planned.service:
-            self._place.lock.note_compose(planned.service.file)
+            self._place.note.note_compose(planned.service.file)
         copy = self._freeze(step)
         out, err = self._capture(step, "stdout"), self._capture(step, "stderr")
         running = self._running = Running(planned, out, err, datetime.now(UTC))

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gb10docs import lock, processes
-from gb10docs.lock import Lock
+from gb10docs import lock, notes, processes
+from gb10docs.errors import GB10DocsError
+from gb10docs.notes import Note
 from gb10docs.plan import Plan
 from gb10docs.private import this_machine
 from gb10docs.redact import Redactor
@@ -24,17 +25,20 @@ if TYPE_CHECKING:
 FetchProgress = Callable[[int, int], None]
 
 
+class NoRoom(GB10DocsError):
+    """A temporary folder that cannot be made."""
+
+
 class Workplace:
     """Where pages are run; nothing of it is left when it is closed."""
 
-    def __init__(self, root: Path, scratch: Path, identity: str, held: Lock) -> None:
-        self.root, self.scratch, self.lock = root, scratch, held
-        self.texts = lock.texts_path(identity)
+    def __init__(self, root: Path, scratch: Path, texts: Path, note: Note) -> None:
+        self.root, self.scratch, self.texts, self.note = root, scratch, texts, note
         places = {f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": "", str(root): "."}
         self.redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
         self.environment: Mapping[str, str] = {}
         self.supply: Supply | nvidia.Supply | None = None
-        self._identity = identity
+        self._identity = note.run
         processes.adopt_orphans()
         self._strangers = processes.descendants(os.getpid())
 
@@ -54,9 +58,7 @@ class Workplace:
 
     def log(self, name: str) -> str:
         """Where an output that is too long for the report is kept whole."""
-        from platformdirs import user_state_path
-
-        return f"{user_state_path('gb10docs')}/logs/{self._identity}/{name}"
+        return notes.log_path(self._identity, name)
 
     def processes(self) -> set[int]:
         """Every process of this invocation that is left."""
@@ -71,22 +73,39 @@ class Workplace:
         if self.supply:
             self.supply.close()
         processes.stop(self.processes)
-        if self.lock.holder.labelled:
-            print(f"gb10docs: {lock.UNCLEARED}: start it, and run gb10docs clean", file=sys.stderr)
+        if self.note.labelled:
+            print(f"gb10docs: {notes.UNCLEARED}: start it, and run gb10docs clean", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def workplace(root: Path, first_page: str) -> Iterator[Workplace]:
-    """Take the machine, and leave it as it was.
+def workplace(root: Path) -> Iterator[Workplace]:
+    """Take the machine, clear away what killed runs have left, and leave it as it was.
 
     Raises:
         Busy: Another run holds it.
+        NoRoom: There is no place for temporary files.
     """
     identity = os.urandom(6).hex()
     with contextlib.ExitStack() as stack:
-        held = stack.enter_context(lock.hold(lock.holder(identity, first_page)))
-        for folder in {lock.scratch_path(identity), lock.texts_path(identity)}:
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            folder.mkdir(mode=0o700)
+        stack.enter_context(lock.hold())
+        notes.clear_killed()
+        scratch, texts = notes.scratch_path(identity), notes.texts_path(identity)
+        note = stack.enter_context(notes.keep(identity, [scratch, texts]))
+        for folder in {scratch, texts}:
+            stack.enter_context(_made(folder))
         stack.enter_context(processes.marking(identity))
-        yield Workplace(root, lock.scratch_path(identity), identity, held)
+        yield Workplace(root, scratch, texts, note)
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A temporary folder, for a while."""
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise NoRoom(f"{folder}: {error.strerror}: make room, or name another place in TMPDIR") from error
+    try:
+        with notes.in_use(folder):
+            yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -110,6 +110,10 @@ class Program:
         self.environment[name] = str(path)
         return Signal(os.open(path, os.O_RDWR | os.O_NONBLOCK))
 
+    def notes(self) -> list[Path]:
+        """What runs have noted that they would leave."""
+        return [*(self.folder / "state" / "gb10docs").glob("runs-*/*")]
+
     def left(self) -> list[str]:
         """What is still there of a run: processes that sleep for our token, and temporary folders."""
         found = []
@@ -121,7 +125,7 @@ class Program:
                 continue
             if self.token.encode() in command and state != "Z":
                 found.append(f"{entry.name} {command!r}")
-        found += [path.name for path in self.temporary.iterdir() if path.name != "gb10docs.lock"]
+        found += [path.name for path in self.temporary.iterdir()]
         return found + [name for name in in_memory() if name not in self.of_others]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from sample import MODEL, report, step
 from test_plan import LESSON, actions, compose, plan, reasons, snippet
 from trees import Tree
 
-from gb10docs import containers, evidence, lock, machine
+from gb10docs import containers, evidence, machine, notes
 from gb10docs.compose import BadService, read_command, read_service, with_override
 from gb10docs.inputs import inputs_of
 from gb10docs.results import Container, StandIn
@@ -27,7 +28,7 @@ from gb10docs.standins.image import ImageError
 from gb10docs.targets import Met, NoSuchTarget, Unmet, choose, real
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN = "0123456789ab"
+RUN, OTHER = "0123456789ab", "0123456789cd"
 CONTAINED = StandIn(kind="engine", name="llama.cpp in a container", instead_of="vllm")
 OVERRIDE = (ROOT / "compose/vllm/standin.yaml").read_text()
 CONTAINERS = {**LESSON, "compose/vllm/standin.yaml": OVERRIDE}
@@ -249,12 +250,14 @@ def test_an_engine_that_goes_away_in_mid_sentence(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where notes lie."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return lock.lock_path()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "gb10docs" / f"runs-{os.geteuid()}"
 
 
-def test_what_no_engine_removes_stays_on_record(lock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_engine_removes_stays_on_record(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until one does: the next run tries, and so does `clean`."""
     asked: list[str] = []
     works = False
@@ -264,32 +267,26 @@ def test_what_no_engine_removes_stays_on_record(lock_file: Path, monkeypatch: py
         return works
 
     monkeypatch.setattr(containers, "remove_run", remove)
-    with lock.hold(lock.holder(RUN, "docs/page.md")) as held:
-        held.note_labelled()
-        held.note_labelled()
-        assert json.loads(lock_file.read_text())["labelled"] == [RUN], "before anything is started"
-        assert not held.remove_labelled()
-    with lock.hold(lock.holder("ab", "docs/page.md")) as held:
-        held.note_labelled()
-        assert held.holder.labelled == [RUN, "ab"]
-    assert lock.clean() == [
-        "no Docker engine answers, so containers of a run may be left: start it, and clean again"
-    ]
+    for run in (RUN, OTHER):
+        with notes.keep(run, []) as note:
+            note.note_labelled()
+            assert json.loads((kept / f"{run}.json").read_text())["labelled"], "before anything is started"
+            assert not note.remove_labelled()
+    uncleared = "no Docker engine answers, so containers of a run may be left: start it, and clean again"
+    assert notes.clean() == [uncleared, uncleared]
     works = True
     asked.clear()
-    assert lock.clean() == ["removed the containers, networks and volumes of stand-ins"]
-    assert asked == [RUN, "ab"]
-    assert lock.clean() == []
+    assert notes.clean() == ["removed the containers, networks and volumes of stand-ins"] * 2
+    assert sorted(asked) == sorted([RUN, OTHER])
+    assert notes.clean() == []
 
 
-def test_a_run_that_has_removed_all_leaves_no_record(
-    lock_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_has_removed_all_leaves_no_record(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "remove_run", lambda _: True)
-    with lock.hold(lock.holder(RUN, "docs/page.md")) as held:
-        held.note_labelled()
-        assert held.remove_labelled()
-    assert lock_file.read_bytes() == b""
+    with notes.keep(RUN, []) as note:
+        note.note_labelled()
+        assert note.remove_labelled()
+    assert list(kept.iterdir()) == []
 
 
 def test_evidence_names_the_engine_in_the_container(tree: Tree, engine: None) -> None:

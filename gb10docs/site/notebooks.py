@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gb10docs import notes
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
 from gb10docs.site.mathml import BadFormulaError, with_mathml
@@ -186,7 +187,7 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
         nonlocal at
         at = cell_index
 
-    with tempfile.TemporaryDirectory(prefix="gb10docs-notebook-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{notes.PREFIX}notebook-") as folder, notes.in_use(folder):
         for name, content in given.items():
             write_text(Path(folder) / name, content)
         manager = AsyncKernelManager(

@@ -2,5 +2,4 @@
 # [tool.gb10docs]
 # ///
 cd "$(mktemp -d)"
-mkdir -p docs snippets/hello tmp
-export TMPDIR="$PWD/tmp"
+mkdir -p docs snippets/hello

@@ -166,6 +166,7 @@ def test_is_killed_then_cleaned(program: Program) -> None:
     assert "removed " in out
     assert program.left() == []
     assert program.run("clean")[1] == "nothing to clear away\n"
+    assert not any(program.notes())
 
 
 def test_is_killed_then_run_again(program: Program) -> None:
@@ -187,7 +188,7 @@ def test_one_run_at_a_time(program: Program) -> None:
         assert status == 2
         assert out == ""
         assert f"process {first.pid} of " in err
-        assert "docs/page.md" in err
+        assert "-m gb10docs run page " in err
         assert err.count("\n") == 1
     assert first.poll() is None
     first.send_signal(signal.SIGINT)
