@@ -324,7 +324,13 @@ class Run:
         if not reason:
             printed, mask = running.out.raw(), self._redactor.text
             result.checks = check(
-                header.expect, printed, step.snippet.body, real=not planned.stand_ins, mask=mask
+                header.expect,
+                printed,
+                step.snippet.body,
+                real=not planned.stand_ins,
+                mask=mask,
+                deadline=time.monotonic() + header.timeout,
+                checkpoint=self.pump.checkpoint,
             )
             broken = [one for one in result.checks if not one.held]
             reason = f"{step.snippet.place}: expected {broken[0].name}; {broken[0].message}" if broken else ""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import signal
 import warnings
 from typing import Any
 
 import pytest
+from driving import header
 from hypothesis import given
 from hypothesis import strategies as st
+from program import Program
 
 from gb10docs.expect import check
 from gb10docs.header import Expect, read_block
@@ -110,3 +113,76 @@ def test_the_largest_limit_counts_however_it_is_written(body: str) -> None:
 def test_no_output_crashes_a_check(stdout: str, body: str) -> None:
     table = {"contains": ["x"], "matches": ["x"], "json": {"type": "string"}, "chat": True}
     check(expect(table), stdout, body, real=True)
+
+
+@pytest.mark.parametrize(
+    ("table", "stdout"),
+    [
+        ({"contains": ["3 passed"]}, "\x1b[32m3\x1b[0m passed\n"),
+        (
+            {"contains": ["3 passed"]},
+            "\x1b[1;38;5;2m3\x1b(B\x1b[m \x1b]8;;http://x\x1b\\passed\x1b]8;;\x07\n",
+        ),
+        ({"contains": ["a\nb"]}, "a\r\nb\r\n"),
+        ({"contains": ["a\r\nb"]}, "a\nb\n"),
+        ({"matches": ["^done$"]}, "done\r\n"),
+        ({"matches": ["^done$"]}, "done\r\r\n"),
+        ({"matches": ["^done$"]}, "\r 50%\r100%\rdone\n"),
+        ({"matches": [r"^\s*100%$"]}, "\r 50%\x1b[K\r100%\x1b[K\r"),
+        ({"json": {"required": ["a"]}}, '\x1b[33m{"a":\x1b[0m\r\n 1}\r\n'),
+        ({"chat": True}, f"Text.\n{USAGE}".replace("\n", "\r\n")),
+    ],
+)
+def test_output_is_read_as_a_reader_sees_it(table: dict[str, Any], stdout: str) -> None:
+    assert told(table, stdout) == ""
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", '{"a": [Infinity]}', "1" * 5000])
+def test_what_is_no_json(text: str) -> None:
+    assert told({"json": {}}, text).startswith("json: standard output is no JSON: ")
+
+
+def test_a_message_is_masked_before_it_is_cut() -> None:
+    text = "." * 100 + "hf_AbCdEfGhIjKl" + "." * 100
+    tables: list[dict[str, Any]] = [
+        {"contains": ["x"]},
+        {"matches": ["x"]},
+        {"json": {"type": "object"}},
+        {"chat": True},
+    ]
+    for table in tables:
+        for stdout in (text, f'"{text}"', f"T.\n{USAGE}{text}"):
+            checks = check(
+                expect(table), stdout, "", real=True, mask=lambda text: text.replace("hf_AbCdEfGhIjKl", "[T]")
+            )
+            assert "hf_" not in checks[0].message != ""
+
+
+SLOW = {
+    "nested repetition": header('expect.matches = ["(a+)+$"]\ntimeout = "1s"') + f"echo {'a' * 64}b\n",
+    "a long line": header('expect.matches = ["x*x*y"]\ntimeout = "1s"') + "printf '%01000000d' 0 | tr 0 x\n",
+    "a schema": header('expect.json.pattern = "(a+)+$"\ntimeout = "1s"') + f"""echo '"{"a" * 64}b"'\n""",
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_no_pattern_holds_a_run_up(program: Program, case: str) -> None:
+    program.page(SLOW[case], header('expect.contains = ["next"]') + "echo next\n")
+    arguments = ("run", "page", "--root", str(program.root), "--keep-going", "--json", str(program.json))
+    status, _, err = program.run(*arguments)
+    assert (status, err) == (1, "")
+    slow, after = program.steps()
+    assert slow["outcome"] == "failed"
+    assert "not decided within the step's timeout" in slow["reason"]
+    assert after["outcome"] == "passed"
+
+
+def test_an_interrupt_is_heard_while_a_pattern_takes_long(program: Program) -> None:
+    said = program.signals_from("SAID")
+    program.page(header('expect.matches = ["(a+)+$"]') + f"echo {'a' * 64}b; echo >$SAID\n")
+    run = program.start()
+    said.wait()
+    run.send_signal(signal.SIGINT)
+    status, _, err = program.finish(run, patience=30)
+    assert (status, err) == (130, "")
+    assert program.steps()[0]["reason"] == "interrupted"
