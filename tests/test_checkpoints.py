@@ -409,7 +409,7 @@ def test_integers_and_scalars_stand_for_themselves(tmp_path: Path) -> None:
     assert {name: one.format for name, one in found.items()} == {
         "a.k_scale": "FP32",
         "a.position_ids": "I64",
-        "a.table": "unknown",
+        "a.table": "I64",
         "mask": "U8",
         "b": "unknown",
     }
@@ -781,6 +781,16 @@ ROLES += [
     "blocks",
     "scales",
     "bias",
+    "scale",
+    "biases",
+    "qweight",
+    "qzeros",
+    "g_idx",
+    "scale_inv",
+    "SCB",
+    "qscale_weight",
+    "weight.absmax",
+    "weight.quant_state.bitsandbytes__nf4",
 ]
 
 
@@ -835,7 +845,7 @@ SAYS: dict[str, tuple[dict[str, Any], dict[str, Any], Declared]] = {
             "producer": {"name": "modelopt", "version": "0.1"},
             "quantization": {"quant_algo": "FP8", "group_size": 32},
         },
-        Declared("modelopt", "NVFP4", 16, 4, True, "FP8", "modelopt 0.47.0"),
+        Declared("modelopt", "NVFP4", 16, 4, True, "FP8", "modelopt 0.47.0", frozenset({"NVFP4"})),
     ),
     "Model Optimizer, in its own file": (
         {},
@@ -843,7 +853,7 @@ SAYS: dict[str, tuple[dict[str, Any], dict[str, Any], Declared]] = {
             "producer": {"name": "modelopt", "version": "0.35.0"},
             "quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8", "group_size": None},
         },
-        Declared("modelopt", "FP8", 0, 0, None, "FP8", "modelopt 0.35.0"),
+        Declared("modelopt", "FP8", 0, 0, None, "FP8", "modelopt 0.35.0", frozenset({"FP8"})),
     ),
     "compressed-tensors": (
         {
@@ -856,9 +866,18 @@ SAYS: dict[str, tuple[dict[str, Any], dict[str, Any], Declared]] = {
             "version": "0.20.0",
         },
         {},
-        Declared("compressed-tensors", "pack-quantized", 0, 8, False, "INT8", "compressed-tensors 0.20.0"),
+        Declared(
+            "compressed-tensors",
+            "pack-quantized",
+            0,
+            8,
+            False,
+            "INT8",
+            "compressed-tensors 0.20.0",
+            frozenset({"INT8"}),
+        ),
     ),
-    "gpt-oss": ({"quant_method": "mxfp4"}, {}, Declared("mxfp4")),
+    "gpt-oss": ({"quant_method": "mxfp4"}, {}, Declared("mxfp4", schemes=frozenset({"MXFP4"}))),
     "the wrong types": (
         {
             "quant_method": 1,

@@ -131,7 +131,7 @@ def test_columns_of_figures_are_aligned_to_the_right(tmp_path: Path) -> None:
 def test_a_checkpoint_without_a_number(tmp_path: Path) -> None:
     headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (0, 4)), "b": ("I64", (2, 2))})
     found = inspection_of(tmp_path)
-    assert found.parameters == 4
+    assert found.parameters == 0
     headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (0, 4))})
     assert "0.00 kB for 0 parameters: – of" in report.render(inspection_of(tmp_path))
 
@@ -226,9 +226,9 @@ def test_a_format_that_nobody_knows_is_said_to_be_unknown(tmp_path: Path) -> Non
     }
     headers_only(tmp_path / "model.safetensors", shapes)
     found = inspection_of(tmp_path)
-    assert [row.format for row in found.rows] == ["unknown", "unknown", "BF16"]
-    assert found.parameters == 8 * 64 + 8 + 4
-    assert "unknown" in report.render(found)
+    assert [row.format for row in found.rows] == ["unknown", "BF16"]
+    assert (found.scheme, found.parameters) == ("unknown", 8 * 64 + 4)
+    assert report.render(found).splitlines()[1].startswith("unknown, ")
 
 
 def test_rows_stand_in_the_order_of_a_model(tmp_path: Path) -> None:
@@ -434,10 +434,34 @@ def test_a_group_is_no_matter_of_a_scale_for_the_whole_weight(tmp_path: Path) ->
     assert inspection_of(tmp_path).faults == []
 
 
-def test_layers_are_counted_where_they_have_the_usual_names(tmp_path: Path) -> None:
-    headers_only(tmp_path / "model.safetensors", {"transformer.h.0.attn.weight": ("BF16", (4, 4))})
-    (tmp_path / "config.json").write_text(json.dumps({"num_hidden_layers": 12}))
-    assert inspection_of(tmp_path).faults == []
+LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "as most have them": ("model.layers.", {"num_hidden_layers": 3}),
+    "of a hybrid": ("backbone.layers.", {"num_hidden_layers": 3, "hybrid_override_pattern": "M*E"}),
+    "by a pattern alone": ("backbone.layers.", {"hybrid_override_pattern": "M*E"}),
+    "of a model with pictures": ("language_model.model.layers.", {"text_config": {"num_hidden_layers": 3}}),
+    "the other way round": ("model.language_model.layers.", {"text_config": {"num_hidden_layers": 3}}),
+    "of one that thinks and talks": (
+        "thinker.model.layers.",
+        {"thinker_config": {"text_config": {"num_hidden_layers": 3}}},
+    ),
+    "of GPT-2": ("transformer.h.", {"n_layer": 3}),
+    "of GPT-NeoX": ("gpt_neox.layers.", {"num_hidden_layers": 3}),
+    "of DeepSeek's own": ("layers.", {"n_layers": 3}),
+    "listed": ("model.layers.", {"layer_types": ["full_attention"] * 3}),
+}
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_layers_are_missed_wherever_a_configuration_counts_them(tmp_path: Path, case: str) -> None:
+    above, config = LAYERS[case]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    others = {f"vision_tower.layers.{number}.w.weight": ("BF16", (4, 4)) for number in range(9)}
+    for there, told in (((0, 2), "1"), ((0, 1), "2"), ((0, 1, 2), "")):
+        shapes = {f"{above}{number}.attn.weight": ("BF16", (4, 4)) for number in there}
+        headers_only(tmp_path / "model.safetensors", shapes | others)
+        faults = [f"layer {told} of 3 is not there: an incomplete export"] if told else []
+        assert inspection_of(tmp_path).faults == faults
+        assert inspect(str(tmp_path), None, Scheme.BF16, None) == bool(told)
 
 
 def test_many_faults_are_counted(tmp_path: Path) -> None:

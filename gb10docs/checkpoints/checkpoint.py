@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gb10docs.checkpoints.declared import Declared, declared
+from gb10docs.checkpoints import configuration
+from gb10docs.checkpoints.configuration import Configuration
+from gb10docs.checkpoints.declared import Declared
 from gb10docs.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError, Table, table
 from gb10docs.checkpoints.files import Files, LocalFiles, check_name, document
 from gb10docs.checkpoints.header import Tensor, read_header
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+CONSOLIDATED_INDEX, CONSOLIDATED = "consolidated.safetensors.index.json", "consolidated.safetensors"
+"""As Mistral names them, beside its `params.json`."""
 
 
 class Dequantizes(Protocol):
@@ -40,20 +44,24 @@ class Checkpoint:
     """The safetensors files, in the order of their names."""
     tensors: Mapping[str, Tensor]
     """By name; those of all shards."""
-    config: Table | None = None
-    """`config.json`; None where there is none."""
-    hf_quant_config: Table = field(default_factory=dict)
-    """`hf_quant_config.json`, which only Model Optimizer writes."""
+    documents: Configuration = field(default_factory=Configuration)
+    """What lies beside the weights."""
 
-    @cached_property
+    @property
+    def config(self) -> Table | None:
+        """`config.json`, or `params.json` in its words; None where there is neither."""
+        return self.documents.config
+
+    @property
     def declared(self) -> Declared:
         """What it says of its own quantization."""
-        return declared(self.config or {}, self.hf_quant_config)
+        return self.documents.declared
 
     @cached_property
     def weights(self) -> dict[str, Weight]:
         """Its weights by the names of their modules, told from the tensors."""
-        return weights_of(self.tensors, word_bits=8 if self.declared.bits == 8 else 4)
+        said = self.declared
+        return weights_of(self.tensors, word_bits=said.bits or 4, group=said.group, block=said.block)
 
     def read(self, name: str) -> NDArray[Any]:
         """One tensor, read now, in the dtype of the file; read-only.
@@ -111,8 +119,7 @@ def open_checkpoint(place: Path | Files) -> Checkpoint:
     if not tensors:
         raise BadCheckpointError(f"{files.where()}: there is no tensor in it")
     _check_index(files, index, tensors)
-    config, hf_quant_config = (document(files, name) for name in ("config.json", "hf_quant_config.json"))
-    return Checkpoint(files, shards, tensors, config, hf_quant_config or {})
+    return Checkpoint(files, shards, tensors, configuration.read(files))
 
 
 def open_repository(repo: str, revision: str | None = None) -> Checkpoint:
@@ -136,25 +143,14 @@ def _files(path: Path) -> tuple[LocalFiles, str]:
 
 def _shards(files: Files) -> tuple[tuple[str, ...], dict[str, str]]:
     """The safetensors files that make up the model, and the index's map from tensors to them."""
-    index = document(files, INDEX)
-    if index is not None:
-        found = table(index.get("weight_map"))
-        if not found or not all(isinstance(one, str) for one in found.values()):
-            raise BadCheckpointError(f"{files.where(INDEX)}: its weight_map names no files")
-        shards = sorted(set(found.values()))
-        for shard in shards:
-            check_name(shard, files.where(INDEX))
-        missing = [shard for shard in shards if files.size(shard) is None]
-        if missing:
-            told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-            raise IncompleteCheckpointError(
-                f"{files.where()}: {len(missing)} of the {len(shards)} files that its index names "
-                f"are not there: {told}"
-            )
-        return tuple(shards), found
     there = [name for name in files.names() if name.endswith(".safetensors") and "/" not in name]
-    if SINGLE in there or len(there) == 1:
-        return (SINGLE if SINGLE in there else there[0],), {}
+    for index_name, whole in ((INDEX, SINGLE), (CONSOLIDATED_INDEX, CONSOLIDATED)):
+        if (index := document(files, index_name)) is not None:
+            return _named(files, index_name, index)
+        if whole in there:
+            return (whole,), {}
+    if len(there) == 1:
+        return (there[0],), {}
     if there:
         raise IncompleteCheckpointError(f"{files.where()}: {len(there)} safetensors files, but no {INDEX}")
     raise BadCheckpointError(
@@ -162,12 +158,30 @@ def _shards(files: Files) -> tuple[tuple[str, ...], dict[str, str]]:
     )
 
 
+def _named(files: Files, name: str, index: Table) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The files that an index names, all of which are there, and its map."""
+    found = table(index.get("weight_map"))
+    if not found or not all(isinstance(one, str) for one in found.values()):
+        raise BadCheckpointError(f"{files.where(name)}: its weight_map names no files")
+    shards = sorted(set(found.values()))
+    for shard in shards:
+        check_name(shard, files.where(name))
+    missing = [shard for shard in shards if files.size(shard) is None]
+    if missing:
+        told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise IncompleteCheckpointError(
+            f"{files.where()}: {len(missing)} of the {len(shards)} files that its index names "
+            f"are not there: {told}"
+        )
+    return tuple(shards), found
+
+
 def _check_index(files: Files, index: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
     """Each tensor lies where the index says."""
     for name, shard in index.items():
         if name not in tensors or tensors[name].file != shard:
             raise IncompleteCheckpointError(
-                f"{files.where(INDEX)}: it places {name[:200]!r} in {shard}, where it is not"
+                f"{files.where()}: its index places {name[:200]!r} in {shard}, where it is not"
             )
 
 

@@ -55,12 +55,21 @@ def load(weight: Weight, read: Read) -> Held:
         raise BadCheckpointError(weight.faults[0])
     if weight.format in PLAIN.values():
         return Unquantized(read(weight.parts["weight"].name))
-    if weight.format not in _LOADERS:
+    if weight.format not in _LOADERS or not weight.parts.keys() & _SCALES[weight.format]:
         raise BadCheckpointError(f"{weight.name}: {weight.format} is named here, but not read")
     try:
         return _LOADERS[weight.format](weight, read)
     except BadTensor as error:
         raise BadCheckpointError(f"{weight.name}: {error}") from error
+
+
+_SCALES = {
+    "NVFP4": {"weight_scale"},
+    "MXFP4": {"weight_scale", "blocks"},
+    "INT4": {"weight_scale"},
+    "FP8": {"weight_scale", "weight_scale_inv"},
+}
+"""By format, a role that tells the layouts that are read from those of other makers."""
 
 
 def _nvfp4(weight: Weight, read: Read) -> nvfp4.Quantized:

@@ -5,7 +5,6 @@ What is not as the Compose file says is told, change by change, for the evidence
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from gb10docs.checkpoints import configuration
+from gb10docs.checkpoints.documents import BadCheckpointError
+from gb10docs.checkpoints.files import LocalFiles
 from gb10docs.compose import Mount, Service, read_command
 from gb10docs.engines import ON_CPU, environments
 from gb10docs.engines.process import EngineProcess
@@ -107,12 +109,11 @@ def launch(service: Service, variables: Mapping[str, str], scratch: Path, *, pac
 
 
 def quantization(checkpoint: Path) -> str:
-    """The format that Model Optimizer wrote into a checkpoint, `W4A16_NVFP4` say; empty for another maker's."""
+    """The format that a checkpoint declares, `W4A16_NVFP4` say; empty where there is none or none can be read."""
     try:
-        told = json.loads((checkpoint / "hf_quant_config.json").read_text())
-    except (OSError, ValueError):
+        return configuration.read(LocalFiles(checkpoint)).declared.word
+    except BadCheckpointError:
         return ""
-    return str(told.get("quantization", {}).get("quant_algo") or "")
 
 
 def kernel(log: str) -> str:

@@ -19,6 +19,8 @@ class Scheme(StrEnum):
     FP8 = "fp8"
     INT4 = "int4"
     INT8 = "int8"
+    NF4 = "nf4"
+    FP4 = "fp4"
     BF16 = "bf16"
     FP16 = "fp16"
     FP32 = "fp32"
@@ -28,14 +30,19 @@ class Scheme(StrEnum):
 _WHY = {
     "NVFP4": "4-bit weights, with scales for 4-bit activations",
     "W4A16_NVFP4": "4-bit weights, without scales for activations",
+    "unknown": "a format that gb10docs does not know",
 }
+
+_MIXTURES = {"MIXED_PRECISION", "MIXED-PRECISION"}
+"""Words for a mixture, which can be one of layers with and without 4-bit activations."""
 
 
 def unmet(inspection: Inspection, expected: Scheme) -> list[str]:
     """The reasons why a checkpoint is not what is expected; none if it is."""
     found = inspection.scheme
     reasons = list(inspection.faults)
-    if found.lower() != expected:
+    mixture = expected is Scheme.MIXED and inspection.declared.upper() in _MIXTURES
+    if found.lower() != expected and not mixture:
         why = f" ({_WHY[found]})" if found in _WHY else ""
         reasons.insert(0, f"its weights are {found}{why}")
     return reasons

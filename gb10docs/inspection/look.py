@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from gb10docs.checkpoints.checkpoint import Checkpoint
 from gb10docs.checkpoints.documents import text
 from gb10docs.checkpoints.hub import HubFiles
-from gb10docs.checkpoints.weights import PLAIN, Weight
+from gb10docs.checkpoints.weights import PLAIN, Weight, scales_cache
 from gb10docs.inspection.faults import faults
 from gb10docs.inspection.model import Inspection, Row
 from gb10docs.inspection.traps import traps
@@ -17,6 +17,8 @@ from gb10docs.inspection.traps import traps
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 _ACTIVATIONS = ("input_scale", "input_global_scale")
 VECTORS = "vectors and scalars"
+NEGLIGIBLE = 0.001
+"""Share of the bytes below which a format that is not known does not decide what the whole is."""
 
 
 def look(checkpoint: Checkpoint, source: str) -> Inspection:
@@ -32,7 +34,7 @@ def look(checkpoint: Checkpoint, source: str) -> Inspection:
         revision=files.commit if isinstance(files, HubFiles) else "",
         architecture=_architecture((checkpoint.config or {}).get("architectures")),
         scheme=scheme,
-        declared=declared.algorithm,
+        declared=declared.word,
         method=declared.method,
         producer=declared.producer,
         kv_cache=_kv_cache(checkpoint),
@@ -47,20 +49,25 @@ def look(checkpoint: Checkpoint, source: str) -> Inspection:
     )
 
 
-def scheme_of(weights: Iterable[Weight]) -> str:
-    """What the quantized weights are together, else the format that most numbers are in."""
-    quantized = {weight.format for weight in weights if weight.quantized}
+def scheme_of(weights: Collection[Weight]) -> str:
+    """What the quantized weights are together, else the format that most numbers are in.
+
+    It is `unknown` where more than a negligible part is in no format that is known here.
+    """
+    sizes: Counter[str] = Counter()
+    values: Counter[str] = Counter()
+    for weight in weights:
+        sizes[weight.format] += weight.nbytes
+        values[weight.format] += weight.values
+    if sizes["unknown"] > NEGLIGIBLE * sizes.total():
+        return "unknown"
+    quantized = {weight.format for weight in weights if weight.quantized} - {"unknown"}
     if len(quantized) > 1:
         return "mixed"
     if quantized == {"NVFP4"}:
         four_bit = any(weight.parts.keys() & set(_ACTIVATIONS) for weight in weights if weight.quantized)
         return "NVFP4" if four_bit else "W4A16_NVFP4"
-    if quantized:
-        return quantized.pop()
-    values: Counter[str] = Counter()
-    for weight in weights:
-        values[weight.format] += weight.values
-    return values.most_common(1)[0][0]
+    return quantized.pop() if quantized else values.most_common(1)[0][0]
 
 
 def _is_weight(weight: Weight) -> bool:
@@ -98,7 +105,7 @@ def _architecture(said: object) -> str:
 
 def _kv_cache(checkpoint: Checkpoint) -> str:
     said = checkpoint.declared.kv_cache
-    scaled = any(name.endswith((".k_scale", ".v_scale")) for name in checkpoint.tensors)
+    scaled = any(map(scales_cache, checkpoint.tensors))
     if not said:
         return "not declared, though there are scales for it" if scaled else "not quantized"
     return f"{said}, with scales" if scaled else f"{said}, without scales"

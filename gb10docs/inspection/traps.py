@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gb10docs.checkpoints.checkpoint import Checkpoint
+from gb10docs.checkpoints.weights import scales_cache
 
 _SAME_SHAPE = {"FP8", "MXFP8", "INT8"}
 """Formats of which the stored tensor has the weight's own shape, so that a loader can take it for one."""
@@ -51,7 +52,7 @@ def _engines(checkpoint: Checkpoint, scheme: str) -> Iterator[str]:
         yield "vLLM reads W4A16_NVFP4 from version 0.23 on; 0.20 does not know the word."
     if declared.algorithm == "NVFP4" and declared.activations is False:
         yield "it says NVFP4, but its config_groups have no input_activations: vLLM serves it weight-only."
-    if declared.kv_cache and not any(name.endswith(".k_scale") for name in checkpoint.tensors):
+    if declared.kv_cache and not any(map(scales_cache, checkpoint.tensors)):
         yield f"the KV cache is to be {declared.kv_cache}, but there is no scale for it: engines take 1.0."
     narrow = sorted(
         {

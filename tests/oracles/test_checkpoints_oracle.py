@@ -112,7 +112,9 @@ def test_our_configuration_says_what_its_own_does(
 
 def said(checkpoint: Checkpoint) -> Any:
     """Both configurations, less the producer and the order of what is left out."""
-    both = copy.deepcopy([(checkpoint.config or {})["quantization_config"], checkpoint.hf_quant_config])
+    both = copy.deepcopy(
+        [(checkpoint.config or {})["quantization_config"], checkpoint.documents.hf_quant_config]
+    )
     for one in both:
         del one["producer"]
     both[0]["ignore"].sort()
