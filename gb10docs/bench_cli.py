@@ -12,7 +12,7 @@ import click
 store_option = click.option(
     "--store",
     type=click.Path(path_type=Path),
-    help="The file of results; one in the user's data folder unless given.",
+    help="The file of results, or its folder; one in the user's data folder unless given.",
 )
 
 

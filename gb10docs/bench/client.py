@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
+from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import ip_address
 from time import perf_counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from gb10docs.bench import stream
+from gb10docs.bench import stream, words
 from gb10docs.bench.dialects import Dialect
 from gb10docs.bench.metrics import Request
-from gb10docs.bench.stream import Arrival, BrokenStreamError, complaint
+from gb10docs.bench.sse import Arrival
+from gb10docs.bench.stream import BrokenStreamError
 from gb10docs.errors import GB10DocsError
 
 if TYPE_CHECKING:
@@ -24,6 +31,20 @@ KEY = "OPENAI_API_KEY"
 """Variable with the key that is sent, if it is set: the one that OpenAI's own client reads."""
 
 TIMEOUT_S = 600.0
+
+_CONNECT_S = 30.0
+_PATIENCE_S = 5.0
+"""For what is small: a list of models, the body of an error."""
+
+_BODY = 2**21
+"""Bytes of such a body that are read."""
+
+_ROOM, _ROOM_PER_TOKEN = 2**20, 2**12
+"""Bytes that a stream may have, and more for each token that was asked for: ten times what any engine sends."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ROUTE = re.compile(r"/*(?:/v1(?:/(?:chat/completions|completions|models)?)?)?/*$")
+"""What people copy with an address."""
 
 Heard = Callable[[bytes], None]
 
@@ -40,11 +61,24 @@ class RefusedError(GB10DocsError):
     """The server answered with an error instead of a stream."""
 
 
+class BadKeyError(GB10DocsError):
+    """The key of the environment cannot be sent."""
+
+
+@dataclass
+class _Connection:
+    """What a request was sent on: when it stood, and whether an earlier request had used it."""
+
+    stood: float = 0.0
+    kept: bool = False
+
+
 class Server:
-    """Kept-alive connections to one server; proxies of the environment are not used.
+    """Kept-alive connections to one server; proxies of the environment are not used, redirects not followed.
 
     Args:
-        url: Its address, with or without `/v1`.
+        url: Its address, with or without `/v1` or a route below; a user and password in it are sent, and win over the
+            key of the environment.
         timeout: Seconds of silence after which a request is given up.
 
     Raises:
@@ -52,8 +86,7 @@ class Server:
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_S) -> None:
-        self.url = url.rstrip("/").removesuffix("/v1")
-        host, self.port = _address(self.url)
+        self.url, host, self.port, self._credentials = _address(url)
         self.local = _is_local(host)
         """Whether it is on this machine, as far as its address says."""
         self._timeout = timeout
@@ -61,11 +94,11 @@ class Server:
     async def __aenter__(self) -> Self:
         import aiohttp
 
-        key = os.environ.get(KEY)
         self._http = aiohttp.ClientSession(
-            headers={"authorization": f"Bearer {key}"} if key else {},
+            headers={"accept-encoding": "identity", **_authorization(self._credentials)},
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, sock_read=self._timeout, sock_connect=self._timeout),
+            timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=self._timeout),
+            trace_configs=[_watched()],
         )
         return self
 
@@ -75,66 +108,135 @@ class Server:
     async def ask(self, body: dict[str, Any], heard: Heard = lambda _: None) -> tuple[float, Request]:
         """Send one request, read its stream to the end, and return when it was sent and what it shows.
 
+        It counts as sent when its connection stood.
+
         Raises:
             GB10DocsError: One of the kinds above, or `BrokenStreamError`, in a sentence for people.
         """
         import aiohttp
 
+        most = _ROOM + _ROOM_PER_TOKEN * body.get("max_tokens", 0)
         try:
-            t0 = perf_counter()
-            async with self._http.post(f"{self.url}/v1/chat/completions", json=body) as response:
+            t0, response = await self._send(body)
+            async with response:
                 if response.status != 200:
                     raise await self._refusal(response, body["model"])
-                arrivals = await _arrivals(response, heard)
-            return t0, stream.read(t0, arrivals, response.headers.get(STAND_IN_HEADER))
+                arrivals = await _arrivals(response, most, heard)
+            said = response.headers.get(STAND_IN_HEADER)
+            stand_in = None if said is None else words.shown(said)
+            return t0, stream.read(t0, arrivals, stand_in, response.headers.get("content-type", ""))
         except BrokenStreamError as error:
             raise BrokenStreamError(f"{self.url}: {error}") from None
         except aiohttp.ClientConnectorError as error:
-            raise NoServerError(
-                f"no server answers at {self.url} ({error.os_error.strerror}); start it, or name another."
-            ) from None
+            raise self._gone(error) from None
+        except aiohttp.ConnectionTimeoutError:
+            raise NoServerError(f"{self.url} took no connection within {_CONNECT_S:g} s.") from None
         except TimeoutError:
             raise BrokenStreamError(f"{self.url} was silent for {self._timeout:g} s; see its log.") from None
-        except aiohttp.ClientPayloadError:
+        except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError):
             raise BrokenStreamError(f"{self.url} broke off its answer; see its log.") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise BrokenStreamError(f"{self.url} broke off its answer ({error}); see its log.") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            told = words.shown(str(error)) or type(error).__name__
+            raise BrokenStreamError(f"{self.url} broke off its answer ({told}); see its log.") from None
+
+    async def _send(self, body: dict[str, Any]) -> tuple[float, aiohttp.ClientResponse]:
+        """Until the head of an answer has come, and when the connection stood.
+
+        A server may close a connection that it kept, and only who writes to it learns that: such a request has not
+        been answered by a byte, and is sent again on another, until one is new.
+        """
+        import aiohttp
+
+        while True:
+            on = _Connection()
+            try:
+                response = await self._http.post(
+                    f"{self.url}/v1/chat/completions", json=body, allow_redirects=False, trace_request_ctx=on
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not on.kept:
+                    raise
+            else:
+                return on.stood, response
 
     async def get(self, path: str) -> Any:
-        """The JSON that the server answers to GET; None where it has none for that route, or is not there."""
+        """The JSON that the server answers to GET; None where it has none for that route.
+
+        Raises:
+            NoServerError: It is not there.
+        """
         import aiohttp
 
         try:
-            timeout = aiohttp.ClientTimeout(total=5)
-            async with self._http.get(f"{self.url}{path}", timeout=timeout) as response:
-                if response.status != 200:
-                    return None
-                return json.loads(await response.text())
-        except (aiohttp.ClientError, OSError, ValueError):
+            timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
+            address = f"{self.url}{path}"
+            async with self._http.get(address, timeout=timeout, allow_redirects=False) as response:
+                return json.loads(await _beginning(response)) if response.status == 200 else None
+        except aiohttp.ClientConnectorError as error:
+            raise self._gone(error) from None
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError):
             return None
 
     async def models(self) -> list[dict[str, Any]]:
-        """What the server lists in `/v1/models`; empty where it does not say."""
+        """What the server lists in `/v1/models`; empty where it does not say.
+
+        Raises:
+            NoServerError: It is not there.
+        """
         listed = await self.get("/v1/models")
-        data = listed.get("data") if isinstance(listed, dict) else None
-        return [entry for entry in data or [] if isinstance(entry, dict) and "id" in entry]
+        data = listed.get("data") if isinstance(listed, dict) else listed
+        entries = data if isinstance(data, list) else []
+        return [each for each in entries if isinstance(each, dict) and _is_name(each.get("id"))]
+
+    def _gone(self, error: aiohttp.ClientConnectorError) -> NoServerError:
+        why = error.os_error.strerror or type(error.os_error).__name__
+        return NoServerError(f"no server answers at {self.url} ({why}); start it, or name another.")
 
     async def _refusal(self, response: aiohttp.ClientResponse, model: str) -> GB10DocsError:
-        text = await response.text(errors="replace")
-        served = [entry["id"] for entry in await self.models()] if 400 <= response.status < 500 else []
+        status = response.status
+        if status in _REDIRECTS:
+            to = words.shown(response.headers.get("location", "")) or "nowhere"
+            return RefusedError(
+                f"{self.url} answered {status}, a redirect to {to}, which is not followed: "
+                "if that is the server to measure, name it."
+            )
+        text = (await _beginning(response)).decode(errors="replace")
+        served = [entry["id"] for entry in await self.models()] if 400 <= status < 500 else []
         if served and model not in served:
-            return UnknownModelError(f"{self.url} does not serve {model!r}; it serves {', '.join(served)}.")
-        return RefusedError(f"{self.url} answered {response.status}: {complaint(text)}")
+            listed = words.shown(", ".join(served))
+            return UnknownModelError(f"{self.url} does not serve {model!r}; it serves {listed}.")
+        return RefusedError(f"{self.url} answered {status}: {words.complaint(text)}")
 
 
-def _address(url: str) -> tuple[str, int]:
+def _address(url: str) -> tuple[str, str, int, str]:
+    """The address without route, user and password, its host and port, and the `authorization` that those two make."""
     try:
-        parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.hostname:
-            return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+        parts = urlsplit(url.strip())
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        if parts.scheme in {"http", "https"} and parts.hostname and not parts.query:
+            pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+            basic = "" if pair == ":" else f"Basic {b64encode(pair.encode()).decode()}"
+            return _ROUTE.sub("", bare.geturl()), parts.hostname, port, basic
     except ValueError:
         pass
-    raise NoServerError(f"{url!r} is no address; one looks like http://127.0.0.1:8001.")
+    shown = url.rpartition("@")[2]
+    raise NoServerError(f"{shown!r} is no address; one looks like http://127.0.0.1:8001.")
+
+
+def _authorization(credentials: str) -> dict[str, str]:
+    """The header that says who asks: the address's user and password, else the key of the environment."""
+    key = os.environ.get(KEY, "").strip()
+    if not credentials and not (key.isascii() and key.isprintable()):
+        raise BadKeyError(
+            f"{KEY} holds a character that no header can: set it to the key alone, or unset it."
+        )
+    said = credentials or (f"Bearer {key}" if key else "")
+    return {"authorization": said} if said else {}
+
+
+def _is_name(said: object) -> bool:
+    return isinstance(said, str) and said != "" and said.isprintable()
 
 
 def _is_local(host: str) -> bool:
@@ -142,6 +244,23 @@ def _is_local(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _watched() -> aiohttp.TraceConfig:
+    """What notes when the connection of a request stood, in the `_Connection` that it was given."""
+    import aiohttp
+
+    def stood(kept: bool) -> Any:
+        async def note(_session: object, context: SimpleNamespace, _given: object) -> None:
+            if on := context.trace_request_ctx:
+                on.stood, on.kept = perf_counter(), kept
+
+        return note
+
+    watched = aiohttp.TraceConfig()
+    watched.on_connection_create_end.append(stood(False))
+    watched.on_connection_reuseconn.append(stood(True))
+    return watched
 
 
 def chat_body(
@@ -160,9 +279,27 @@ def chat_body(
     }
 
 
-async def _arrivals(response: aiohttp.ClientResponse, heard: Heard) -> list[Arrival]:
+async def _arrivals(response: aiohttp.ClientResponse, most: int, heard: Heard) -> list[Arrival]:
     arrivals: list[Arrival] = []
+    size = 0
     while piece := await response.content.readany():
         arrivals.append((perf_counter(), piece))
         heard(piece)
+        size += len(piece)
+        if size > most:
+            raise BrokenStreamError(
+                f"it sent more than {most / 2**20:.1f} MiB, far more than was asked for, and was given up."
+            )
     return arrivals
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """As much of a body as anybody reads, and as comes in time."""
+    import aiohttp
+
+    body = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_PATIENCE_S):
+            while len(body) < _BODY and (piece := await response.content.readany()):
+                body += piece
+    return bytes(body)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gb10docs.bench import launch
+from gb10docs.bench import launch, words
 from gb10docs.bench.client import Server
 from gb10docs.bench.launch import Launch
+from gb10docs.errors import GB10DocsError
 
 _OWNERS = {
     "vllm": "vllm",
@@ -28,6 +29,10 @@ _VERSIONS = (
     ("/props", "build_info"),  # llama.cpp
 )
 """Where an engine tells its version, and under which key."""
+
+
+class NoModelError(GB10DocsError):
+    """Neither the user nor the server names a model."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +78,26 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
         server: An open connection.
         engine: What the user says it is; believed.
         model: What the user calls the model; else the first that the server lists.
+
+    Raises:
+        NoServerError: It is not there.
+        NoModelError: The user names no model, and the server lists none.
     """
     listed = await server.models()
+    if not model and not listed:
+        raise NoModelError(f"{server.url} lists no model at /v1/models: name one with --model.")
     entry = next((each for each in listed if each["id"] == model), listed[0] if listed else {})
     started = launch.find(server.port) if server.local else Launch()
     engine = engine or _first(_IMAGES, started.image) or _OWNERS.get(str(entry.get("owned_by")), "")
+    longest = entry.get("max_model_len")
     return Identity(
         url=server.url,
         model=model or str(entry.get("id", "")),
         engine=engine,
         version=await _version(server),
-        root=str(entry.get("root") or ""),
+        root=words.shown(str(entry.get("root") or ""), 1000),
         local=server.local,
-        max_model_len=entry.get("max_model_len"),
+        max_model_len=longest if type(longest) is int else None,
         image=started.image,
         digest=started.digest,
         flags=started.flags,
@@ -96,7 +108,7 @@ async def _version(server: Server) -> str:
     for path, key in _VERSIONS:
         said = await server.get(path)
         if isinstance(said, dict) and isinstance(said.get(key), str):
-            return str(said[key])
+            return words.shown(said[key], 80)
     return ""
 
 

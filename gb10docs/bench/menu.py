@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from gb10docs.bench.client import Server
+from gb10docs.bench.client import NoServerError, Server
 from gb10docs.bench.dialects import DIALECTS, dialect
-from gb10docs.bench.identity import Identity, identify
+from gb10docs.bench.identity import Identity, NoModelError, identify
 from gb10docs.errors import GB10DocsError
 
 _HOST = "http://127.0.0.1"
@@ -53,7 +53,10 @@ async def _answering() -> list[Identity]:
 
 async def _look(port: int) -> Identity:
     async with Server(f"{_HOST}:{port}") as server:
-        return await identify(server) if await server.models() else Identity(server.url, "")
+        try:
+            return await identify(server)
+        except (NoServerError, NoModelError):
+            return Identity(server.url, "")
 
 
 def _asked(found: list[Identity]) -> str:

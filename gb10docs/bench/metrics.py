@@ -1,8 +1,8 @@
 """What a benchmark measures: one request and its figures, a level's requests and their summary.
 
-TTFT ends at the first event with text, never at one that only names the role. TPOT leaves out the tokens of
-that first event where their number is known: they were there before its clock started. Otherwise both are what
-vLLM's `bench serve` means by them.
+TTFT begins when the connection stands, so that opening one costs nothing, and ends at the first event with text,
+never at one that only names the role. TPOT leaves out the tokens of that first event: they were there before its
+clock started. Otherwise both are what vLLM's `bench serve` means by them.
 Source: https://github.com/vllm-project/vllm/blob/main/vllm/benchmarks/serve.py
 """
 
@@ -12,16 +12,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
+ANSWERS = ("stop", "length", "tool_calls")
+"""Finish reasons of an answer; with any other the server gave up, and a time until then measures nothing."""
+
 ENOUGH_FOR_P95 = 20
 """Requests below which a 95th percentile is another name for the maximum."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One streaming request that was answered to its end; times are seconds after t0, when it was sent."""
+    """One streaming request that was answered to its end; times are seconds after t0, when it was sent.
+
+    It is sent as soon as its connection stands: the time to open one does not count.
+    """
 
     t_first: float
-    """Arrival of the first event with content or reasoning text."""
+    """Arrival of the first event with content, reasoning or a tool call."""
 
     t_last: float
     """Arrival of the last event with text or a finish reason."""
@@ -33,16 +39,19 @@ class Request:
     """From the server's `usage`: reasoning and the end-of-text token included. Never counted from events."""
 
     finish_reason: str
-    """`stop` or `length`."""
+    """`stop`, `length` or `tool_calls`."""
 
     first_chunk_tokens: int = 1
-    """Tokens in the first event with text; 1 unless the server reports usage with every event."""
+    """Tokens in the first event with text: as the server counts along, else as many as the mean of such events."""
 
     t0: float = 0.0
     """When it was sent, seconds after the level began."""
 
     stand_in: str | None = None
     """What answered in the place of the model that was asked for, as its response header says."""
+
+    hidden: bool = False
+    """Whether tokens were counted that no event showed, such as hidden reasoning: then no pace is told."""
 
     @property
     def ttft_s(self) -> float:
@@ -53,9 +62,9 @@ class Request:
     def tpot_s(self) -> float | None:
         """Time per output token, seconds, without TTFT: (t_last − t_first) / (n_out − n_first_chunk).
 
-        None where no token came after the first event, or no time passed.
+        None where no token came after the first event, or no time passed, or tokens were hidden.
         """
-        later = self.output_tokens - self.first_chunk_tokens
+        later = 0 if self.hidden else self.output_tokens - self.first_chunk_tokens
         took = self.t_last - self.t_first
         return took / later if later > 0 and took > 0 else None
 
@@ -71,8 +80,11 @@ class Request:
 
     @property
     def prefill_tok_s(self) -> float | None:
-        """Prompt tokens / TTFT, tokens a second: TTFT holds more than prefill, so prefill is no slower."""
-        return self.prompt_tokens / self.ttft_s if self.ttft_s > 0 else None
+        """Prompt tokens / TTFT, tokens a second: TTFT holds more than prefill, so prefill is no slower.
+
+        None where TTFT holds the making of hidden tokens too.
+        """
+        return self.prompt_tokens / self.ttft_s if self.ttft_s > 0 and not self.hidden else None
 
 
 @dataclass(frozen=True)
@@ -190,7 +202,7 @@ class Run:
             output_tokens=output,
             mbu=None,
             client_load=client_load,
-            early_ends=sum(r.finish_reason == "stop" for r in ok),
+            early_ends=sum(r.finish_reason != "length" for r in ok),
             failures=tuple(dict.fromkeys(failed)),
             samples=ok,
         )

@@ -34,6 +34,12 @@ def default_path() -> Path:
     return user_data_path("gb10docs") / "bench" / "results.jsonl"
 
 
+def _file(named: Path | None) -> Path:
+    """The file that is meant: where a folder is named, the one in it."""
+    path = named or default_path()
+    return path / "results.jsonl" if path.is_dir() else path
+
+
 def append(result: Result, path: Path | None = None) -> Path:
     """Add one line in one write under a lock, and return the store's path.
 
@@ -42,7 +48,7 @@ def append(result: Result, path: Path | None = None) -> Path:
     Raises:
         GB10DocsError: The file cannot be written.
     """
-    path = path or default_path()
+    path = _file(path)
     line = json.dumps(to_json(result), ensure_ascii=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,17 +67,17 @@ def read(path: Path | None = None) -> Kept:
     Raises:
         GB10DocsError: The file is there and cannot be read.
     """
-    path = path or default_path()
+    named, path = path, _file(path)
     kept = Kept([], [])
     try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() or path.parent == named else []
     except OSError as error:
         raise GB10DocsError(f"cannot read the results in {path}: {error.strerror}.") from error
     for number, line in enumerate(lines, start=1):
         try:
             if line.strip():
                 kept.results.append(from_json(json.loads(line.decode())))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             kept.bad.append(
                 BadLineError(f"{path}:{number}: no benchmark result: {error}; mend or delete the line.")
             )
@@ -103,7 +109,7 @@ def _from_file(path: Path) -> Result:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise NoResultError(f"cannot read {path}: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoResultError(f"{path} is no benchmark result: {error}.") from None
 
 

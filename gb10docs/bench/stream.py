@@ -6,18 +6,39 @@ Reading later keeps the clock honest: at many streams at once, parsing one would
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-from gb10docs.bench.metrics import Request
+from gb10docs.bench import sse, words
+from gb10docs.bench.metrics import ANSWERS, Request
+from gb10docs.bench.sse import Arrival
 from gb10docs.errors import GB10DocsError
 
-Arrival = tuple[float, bytes]
-"""Reading of `perf_counter`, and what arrived."""
+TEXT_KEYS = ("content", "reasoning_content", "reasoning", "tool_calls")
+"""Where engines put what a model wrote in a delta: reasoning is output too, and has gone by two names."""
 
-TEXT_KEYS = ("content", "reasoning_content", "reasoning")
-"""Where engines put text in a delta: reasoning is output too, and has gone by two names."""
+_REASONING_KEYS = ("reasoning_content", "reasoning")
+
+MOST_TOKENS = 10**8
+"""In one request: more than any model holds."""
+
+_SPARE, _SPARE_SHARE = 2, 0.05
+"""Tokens beyond one an event that need no explanation: the end of the text, characters of several tokens."""
+
+_NEXT_WORD = re.compile(r"\w\s+\w")
+"""Where a second word begins, which no tokenizer puts into the same token."""
+
+_WORDS_PER_TOKEN = 0.25
+"""At least so many of the tokens that share an event begin a word; in English it is more than half."""
+
+_NEARLY = 0.8
+"""Share of the time that hidden tokens would have taken at the pace of the others, from which on they are believed."""
+
+_SILENCE = 3
+"""So many times as long as it then took to write, a silence is long enough for any number of them."""
 
 
 class BrokenStreamError(GB10DocsError):
@@ -26,104 +47,193 @@ class BrokenStreamError(GB10DocsError):
     exit_code = 1
 
 
-def read(t0: float, arrivals: Iterable[Arrival], stand_in: str | None) -> Request:
+def read(
+    t0: float, arrivals: Iterable[Arrival], stand_in: str | None = None, content_type: str = ""
+) -> Request:
     """The request that a whole stream shows; its times count from `t0`.
 
+    Args:
+        t0: When it was sent.
+        arrivals: All that came.
+        stand_in: What its header says that answered.
+        content_type: What its header says that came, for the message where it is no event stream.
+
     Raises:
-        BrokenStreamError: There is no finish reason, no text or no `usage`, or what came is no such stream.
+        BrokenStreamError: It is no answer: no text, no finish reason or one that is none, no true `usage`,
+            an error, or no such stream.
     """
+    arrivals = list(arrivals)
     seen = _Seen()
     try:
-        for now, event in _events(arrivals):
-            seen.take(now, event)
+        for at, event in _chunks(arrivals):
+            seen.take(at, event)
+        return seen.request(t0, stand_in)
+    except _NoEventError:
+        raise BrokenStreamError(_no_stream(arrivals, content_type)) from None
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise BrokenStreamError(f"it does not answer as a chat completion does: {error!r}.") from error
-    return seen.request(t0, stand_in)
+        told = words.shown(repr(error))
+        raise BrokenStreamError(f"it does not answer as a chat completion does: {told}.") from error
 
 
-def complaint(text: str) -> str:
-    """The message in an error body, whichever of the usual shapes it has, in one line."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = text
-    for key in ("error", "message", "detail"):
-        if isinstance(body, dict) and key in body:
-            body = body[key]
-    line = " ".join((body if isinstance(body, str) else json.dumps(body)).split())
-    return line[:500] or "no message"
+class _NoEventError(Exception):
+    """There was no event in what came."""
 
 
 @dataclass
 class _Seen:
     """What a stream has shown so far; times are readings of `perf_counter`."""
 
+    events: int = 0
     first: float | None = None
     last: float | None = None
-    finish_reason: str | None = None
-    usage: dict[str, Any] | None = None
-    first_chunk_tokens: int = 1
+    finish_reason: str = ""
+    usage: object = None
+    """The last that was given: counts may run along."""
 
-    def take(self, now: float, event: dict[str, Any]) -> None:
+    running: int | None = None
+    """Tokens that were counted at the first event with text; None where the server does not count along."""
+
+    chunks: int = 0
+    """Events with text."""
+
+    next_words: int = 0
+    """How often a second word began within an event."""
+
+    reasoned: bool = False
+    """Whether reasoning was shown."""
+
+    other: dict[str, Any] | None = None
+    """The last event that was no part of an answer: perhaps it says why there is none."""
+
+    def take(self, at: float, event: dict[str, Any]) -> None:
+        self.events += 1
         usage = event.get("usage")
         self.usage = usage or self.usage
-        for choice in event.get("choices") or []:
+        choices = event.get("choices")
+        if not choices and not usage:
+            self.other = event
+        for choice in choices or ():
             delta = choice.get("delta") or {}
-            text = any(delta.get(key) for key in TEXT_KEYS)
-            if text and self.first is None:
-                self.first = now
-                self.first_chunk_tokens = int((usage or {}).get("completion_tokens") or 1)
-            if text or choice.get("finish_reason"):
-                self.last = now
-                self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            text = next((delta[key] for key in TEXT_KEYS if delta.get(key)), None)
+            if text:
+                self._text(at, delta, text, usage)
+            if reason := choice.get("finish_reason"):
+                if reason not in ANSWERS:
+                    raise BrokenStreamError(
+                        f"the server ended the answer with finish reason {words.shown(str(reason))!r}: "
+                        f"only {', '.join(ANSWERS)} are answers."
+                    )
+                self.last, self.finish_reason = at, reason
+
+    def _text(self, at: float, delta: dict[str, Any], text: object, usage: object) -> None:
+        if self.first is None:
+            self.first = at
+            self.running = _count(usage, "completion_tokens") if isinstance(usage, dict) else None
+        self.last = at
+        self.chunks += 1
+        self.reasoned |= any(delta.get(key) for key in _REASONING_KEYS)
+        self.next_words += len(_NEXT_WORD.findall(text)) if isinstance(text, str) else 0
 
     def request(self, t0: float, stand_in: str | None) -> Request:
-        if self.finish_reason is None:
-            raise BrokenStreamError("the stream ended without a finish reason; see the server's log.")
+        if not self.events:
+            raise _NoEventError
+        if not self.finish_reason:
+            why = (
+                f" Its last event that was none of an answer: {words.sentence(self.other)}"
+                if self.other
+                else ""
+            )
+            raise BrokenStreamError(f"the stream ended without a finish reason; see the server's log.{why}")
         if self.first is None or self.last is None:
             raise BrokenStreamError("the stream held no text, so there is nothing to time.")
-        if self.usage is None:
-            raise BrokenStreamError("the stream held no `usage`, and tokens are not guessed from events.")
+        output = self._counted("completion_tokens")
         return Request(
             t_first=self.first - t0,
             t_last=self.last - t0,
-            prompt_tokens=int(self.usage["prompt_tokens"]),
-            output_tokens=int(self.usage["completion_tokens"]),
+            prompt_tokens=self._counted("prompt_tokens"),
+            output_tokens=output,
             finish_reason=self.finish_reason,
-            first_chunk_tokens=self.first_chunk_tokens,
+            first_chunk_tokens=self.running or self._first_chunk(output),
+            hidden=self._hides(output, self.first - t0, self.last - self.first),
             stand_in=stand_in,
         )
 
+    def _counted(self, key: str) -> int:
+        if self.usage is None:
+            raise BrokenStreamError("the stream held no `usage`, and tokens are not guessed from events.")
+        count = _count(self.usage, key)
+        if count is None:
+            said = self.usage.get(key) if isinstance(self.usage, dict) else self.usage
+            told = words.shown(json.dumps(said, ensure_ascii=False), 40)
+            raise BrokenStreamError(f"its `usage` says {told} for {key}, which is no count of tokens.")
+        return count
 
-def _events(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, dict[str, Any]]]:
-    """The `data:` lines of a server-sent event stream, each with the time at which its last byte came."""
-    for now, line in lines(arrivals):
-        if not line.startswith(b"data:"):
+    def _unexplained(self, output: int) -> int:
+        """Tokens beyond one an event, less what needs no explanation."""
+        beyond = output - self.chunks
+        return beyond if beyond > _SPARE + _SPARE_SHARE * self.chunks else 0
+
+    def _first_chunk(self, output: int) -> int:
+        """Tokens of the first event where nobody counts along: as many as all events hold on average.
+
+        Rounded up, as the last event is the one that is not full.
+        """
+        return ceil(output / self.chunks) if self._unexplained(output) else 1
+
+    def _hides(self, output: int, before: float, took: float) -> bool:
+        """Whether tokens were counted that no event showed, of which nobody knows how fast they were made.
+
+        Either the server says that it reasoned and shows none of it. Or there are more tokens than events, too few
+        words for the events to hold several each, and a silence before the first that was long enough.
+        """
+        beyond = self._unexplained(output)
+        if self.running or not beyond:
+            return False
+        details = self.usage.get("completion_tokens_details") if isinstance(self.usage, dict) else None
+        if _count(details, "reasoning_tokens") and not self.reasoned:
+            return True
+        long_enough = took * min(_NEARLY * beyond / self.chunks, _SILENCE)
+        return self.next_words < _WORDS_PER_TOKEN * beyond and before >= long_enough
+
+
+def _count(usage: object, key: str) -> int | None:
+    """A whole number of tokens above 0; None where there is none. JSON does not tell 8 from 8.0."""
+    said = usage.get(key) if isinstance(usage, dict) else None
+    whole = int(said) if isinstance(said, float) and said.is_integer() else said
+    return whole if type(whole) is int and 0 < whole <= MOST_TOKENS else None
+
+
+def _chunks(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, dict[str, Any]]]:
+    """The objects in the events of a stream, each with the time at which its last byte came."""
+    for at, data, kind in sse.events(arrivals):
+        if not data.strip() or data == "[DONE]":
             continue
-        data = line.removeprefix(b"data:").strip()
-        if data == b"[DONE]":
-            continue
-        try:
-            event = json.loads(data)
-        except ValueError:
-            shown = data[:80].decode(errors="replace")
-            raise BrokenStreamError(f"an event of the stream is no JSON: {shown!r}") from None
-        if not isinstance(event, dict):
-            shown = data[:80].decode(errors="replace")
-            raise BrokenStreamError(f"an event of the stream is no JSON object: {shown!r}")
-        if error := event.get("error"):
-            raise BrokenStreamError(
-                f"the server reported an error in its stream: {complaint(json.dumps(error))}"
-            )
-        yield now, event
+        event = _object(data, kind)
+        if event.get("error"):
+            raise BrokenStreamError(f"the server reported an error: {words.sentence(event['error'])}")
+        if "error" in (kind, event.get("object"), event.get("type")):
+            raise BrokenStreamError(f"the server reported an error: {words.sentence(event)}")
+        yield at, event
 
 
-def lines(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, bytes]]:
-    """The lines of a stream, each with the time at which its last byte came."""
-    now, rest = 0.0, b""
-    for now, piece in arrivals:
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            yield now, line
-    if rest:
-        yield now, rest
+def _object(data: str, kind: str) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except RecursionError:
+        raise BrokenStreamError("an event of the stream is nested too deeply.") from None
+    except ValueError:
+        if kind == "error":
+            raise BrokenStreamError(f"the server reported an error: {words.shown(data)}") from None
+        raise BrokenStreamError(f"an event of the stream is no JSON: {words.shown(data, 80)!r}") from None
+    if not isinstance(event, dict):
+        raise BrokenStreamError(f"an event of the stream is no JSON object: {words.shown(data, 80)!r}")
+    return event
+
+
+def _no_stream(arrivals: list[Arrival], content_type: str) -> str:
+    """What came instead of an event stream: its type and its words."""
+    said = b"".join(piece for _, piece in arrivals).decode(errors="replace")
+    kind = words.shown(content_type, 80) or "no content type"
+    if not said.strip():
+        return f"it answered with {kind} and nothing in it, where an event stream was asked for."
+    return f"it answered with {kind}, which holds no event of a stream: {words.complaint(said)}"

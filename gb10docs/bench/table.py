@@ -156,6 +156,12 @@ def _notes(results: Sequence[Result]) -> Iterator[str]:
                     f"{level}: this program used {run.client_load:.0%} of a processor "
                     "core, so its times may be late; measure with fewer streams, or from another machine."
                 )
+            if hidden := sum(one.hidden for one in run.samples):
+                yield (
+                    f"{level}: {hidden} of {run.requests.ok} answers held tokens that were counted and not shown, "
+                    "such as hidden reasoning: how fast those were made is not known, so TPOT, decode, prefill and MBU "
+                    "leave these answers out."
+                )
             if run.early_ends:
                 yield (
                     f"{level}: {run.early_ends} of {run.requests.ok} answers ended before "

@@ -30,7 +30,7 @@ from tools import ToolError, environment
 from gb10docs.bench.client import Server, chat_body
 from gb10docs.bench.dialects import dialect
 from gb10docs.bench.session import measure
-from gb10docs.bench.stream import Arrival, lines
+from gb10docs.bench.sse import Arrival, lines
 from gb10docs.bench.workload import Workload
 
 STREAMS = 256
