@@ -12,7 +12,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -24,14 +24,14 @@ from markdown.treeprocessors import Treeprocessor
 from gb10docs.errors import GB10DocsError
 from gb10docs.evidence_line import line, unknown
 from gb10docs.evidence_rows import rows_of
-from gb10docs.fences import fences, page_lines
+from gb10docs.fences import BadPage, Fence, fences, page_lines
 from gb10docs.pages import included, read_page
 from gb10docs.snippets import read_snippet
 
 BEFORE_SNIPPETS = 33
 """One above pymdownx.snippets, which would show the header too."""
-BEFORE_FENCES = 28
-"""Below what turns tabs into spaces (30), above what highlights fences (25)."""
+BEFORE_FENCES = 25.01
+"""Just above what highlights fences (25), so that whatever else brings in text has done so."""
 AFTER_INLINE = 15
 """Below what reads a paragraph's text as Markdown (20), above what checks anchors (5)."""
 
@@ -92,11 +92,12 @@ class Includes(Preprocessor):
             closing = fence.line + len(fence.body)
             shown[closing + 1 : closing + 1] = ["", f"{indent}{_evidence(token)}", ""]
             shown[fence.line - 1 : closing] = ["", opening, f"{indent}{_body(token)}"]
+        self._extension.handed_on = "\n".join(shown)
         return shown
 
 
 class Bodies(Preprocessor):
-    """Puts the shown text of a snippet in the place of its token, verbatim."""
+    """Puts the shown text of a snippet in the place of its token, verbatim, once all other text is there."""
 
     def __init__(self, md: Markdown, extension: GB10Docs) -> None:
         super().__init__(md)
@@ -104,6 +105,7 @@ class Bodies(Preprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         """Expand every token of a body."""
+        self._refuse_others("\n".join(lines))
         left = {_body(token): shown.body for token, shown in self._extension.shown.items()}
         expanded: list[str] = []
         for text in lines:
@@ -116,6 +118,19 @@ class Bodies(Preprocessor):
         if left:
             raise LostOnThePageError("a snippet got lost: leave preserve_tabs of pymdownx.superfences off")
         return expanded
+
+    def _refuse_others(self, text: str) -> None:
+        """Refuse a fence that is here only since the page was read, by an include or another preprocessor."""
+        before = self._extension.handed_on
+        if text.split() == before.split():
+            return
+        path = self._extension.root / "docs" / (where(self.md, self._extension.page).source or "page")
+        known = Counter(_words(fence) for fence in fences(before, path) if fence.runs)
+        for fence in fences(text, path):
+            if fence.runs:
+                known[_words(fence)] -= 1
+                if known[_words(fence)] < 0:
+                    raise stray(path, f"{fence.language}: {' '.join(_words(fence))[:60]}")
 
 
 class Lines(Treeprocessor):
@@ -164,6 +179,8 @@ class GB10Docs(Extension):
         self.page: str = self.getConfig("page")
         self.shown: dict[str, Shown] = {}
         """What is on the page that is being converted, by token."""
+        self.handed_on = ""
+        """The page with tokens, as other preprocessors are given it."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
         """Register the processors."""
@@ -175,7 +192,8 @@ class GB10Docs(Extension):
         """What to show of the snippets of a page, in page order; `path` is None where nobody knows it.
 
         Raises:
-            BadPage: The page cannot be read, or has a bash or Python fence that is not one include.
+            BadPage: The page cannot be read, has a bash or Python fence that is not one include, or is shown
+                with one that its file does not hold.
             BadSnippet: A snippet is missing or wrong.
             BadLedgerError: A ledger of the page cannot be read.
         """
@@ -188,6 +206,8 @@ class GB10Docs(Extension):
             if step:
                 evidence = line(step, rows[step.id], here.link, self.getConfig("repo_url"))
                 yield Shown(step.snippet.body, evidence, f"step-{step.name}")
+            elif path:
+                raise stray(path, name or "bash or Python text")
             else:
                 yield Shown(read_snippet(self.root / "snippets" / name, name).body, unknown(name))
 
@@ -200,8 +220,10 @@ def makeExtension(**options: Any) -> GB10Docs:  # noqa: N802 - Python-Markdown's
 def where(md: Markdown, page: str = "") -> Here:
     """The page that is being converted: the one given, else what MkDocs or Zensical keep in a processor."""
     if page:
-        folder = page.removesuffix("index.md") if Path(page).name == "index.md" else f"{page[:-3]}/"
-        return Here(page, folder)
+        whole = PurePosixPath(page).with_suffix("").as_posix()
+        return Here(
+            page, whole.removesuffix("index") if PurePosixPath(whole).name == "index" else f"{whole}/"
+        )
     for processor in (*md.treeprocessors, *md.preprocessors):
         mkdocs: Any = getattr(processor, "file", None)
         zensical: Any = getattr(processor, "page", None)
@@ -211,6 +233,18 @@ def where(md: Markdown, page: str = "") -> Here:
             # Zensical takes every relative address to be written from the source file, and moves it.
             return Here(zensical.path, zensical.path)
     return Here()
+
+
+def stray(path: Path, command: str) -> BadPage:
+    """What is wrong with a page that is shown with a command which its file does not hold."""
+    return BadPage(
+        f"{path}: the site shows a command that is not in this file ({command}), so it would never be run: "
+        "an include, a macro or another extension brings it in; write it on the page, as an include of a snippet"
+    )
+
+
+def _words(fence: Fence) -> tuple[str, ...]:
+    return tuple(" ".join(fence.body).split())
 
 
 def _tokens(text: str, shown: Iterator[Shown]) -> dict[str, Shown]:

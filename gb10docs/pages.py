@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from gb10docs.errors import did_you_mean
 from gb10docs.fences import BadPage, Fence, fences, front_matter_length, page_lines
+from gb10docs.includes import refuse_hidden_commands
 from gb10docs.snippets import LANGUAGES, BadSnippet, Snippet, read_snippet, read_text
 
 _INCLUDE = re.compile(r'-{1,}8<-{1,} +"([^"]+)"')
@@ -72,9 +73,11 @@ def read_page(path: Path, root: Path) -> Page:
     lines = page_lines(text)
     front = _front_matter(lines, path)
     relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    found = [(fence, _include(fence, path)) for fence in fences(text, path) if fence.runs]
+    of_page = list(fences(text, path))
+    refuse_hidden_commands(lines, of_page, path, root)
+    found = [(fence, _include(fence, path)) for fence in of_page if fence.runs]
     steps = tuple(_steps(found, path, relative, root / "snippets"))
-    title = str(front.get("title") or _title(lines, path))
+    title = front_matter_text(front, "title", path) or _title(lines, path)
     return Page(path, page_name(relative), relative, title, _after(front, lines, path), steps)
 
 
@@ -129,6 +132,11 @@ def _file(snippets: Path, name: str, at: str, real_folder: Callable[[str], str])
         real, exists = inside, False
     if not real.startswith(inside) or ".." in name.split("/"):
         raise BadPage(f"{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
+    if not exists and ":" in name:
+        raise BadPage(
+            f"{at}: '{name}' names a part of a file, which is not supported, since a snippet runs as a whole: "
+            f"include '{name.partition(':')[0]}', or make the part a snippet of its own"
+        )
     if not exists:
         known = (p.relative_to(snippets).as_posix() for p in snippets.rglob("*") if p.suffix in LANGUAGES)
         raise BadPage(f"{at}: no snippet '{name}' under {snippets}: {did_you_mean(name, known)}")
@@ -184,6 +192,18 @@ def _front_matter(lines: list[str], path: Path) -> dict[str, Any]:
     if not isinstance(front, dict):
         raise BadPage(f"{path}:2: the front matter is no table of keys: write it as title: …")
     return front
+
+
+def front_matter_text(front: dict[str, Any], key: str, path: Path) -> str:
+    """What the front matter says in words; empty where it says nothing.
+
+    Raises:
+        BadPage: It is a list or a table, which may be long beyond measure once written out.
+    """
+    value = front.get(key)
+    if isinstance(value, list | dict | set):
+        raise BadPage(f"{path}:1: '{key}' is a list or a table: write it as one text")
+    return "" if value is None else str(value)
 
 
 def _after(front: dict[str, Any], lines: list[str], path: Path) -> tuple[str, ...]:

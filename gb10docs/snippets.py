@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shlex
+import stat
 import tokenize
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,8 @@ from gb10docs.header import BadHeader, Block, Header, read_block
 Language = Literal["bash", "python"]
 LANGUAGES: dict[str, Language] = {".sh": "bash", ".py": "python"}
 
+LARGEST = 10**7
+"""Bytes of a page or a snippet: more is no text that anybody reads."""
 _OPENING = "# /// script"
 _CLOSING = "# ///"
 _MAY_HIDE_FAILURES = re.compile(r"\b(?:trap|set|shopt)\b")
@@ -88,12 +92,22 @@ def read_snippet(path: Path, name: str) -> Snippet:
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file's text; BadSnippet with the line of the first bad byte otherwise."""
+    """The text of a page or a snippet.
+
+    Raises:
+        BadSnippet: It is missing, no regular file, too large, or not UTF-8, with the line of the first bad byte.
+    """
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  a site has thousands, and a Path takes longer
-            data = file.read()
+        # Opening a FIFO for reading waits for a writer unless told not to.
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise BadSnippet(f"{path}: is no file but {_kind(status.st_mode)}: put a file there")
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise BadSnippet(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise BadSnippet(f"{path}: is larger than {LARGEST // 10**6} MB, too large to be read: split it")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -112,6 +126,15 @@ class _Header(NamedTuple):
     lines: list[str]
     line: int
     """On which it opens, counted from 1; 0 where there is none."""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
+    return next((word for is_one, word in kinds.items() if is_one(mode)), "a device")
 
 
 def _split(text: str, path: Path) -> tuple[_Header, int]:

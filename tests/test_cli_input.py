@@ -41,6 +41,8 @@ def step(*lines: str, body: str = "true\n") -> str:
 
 OK = {"docs/lesson-01.md": page_of(["a.sh"]), "snippets/a.sh": "true\n"}
 INCLUDE = '```bash\n--8<-- "{}"\n```\n'
+ALIASES = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 41))
+"""A list of 9 ** 40 items, in a few lines of YAML."""
 COMPOSE = "services:\n  a:\n    ports: ['127.0.0.1:8001:8001']\n    command: [vllm, serve, M]\n"
 CASES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "an unknown lesson": ({}, "lesson-1", "no page 'lesson-1' under {root}/docs: did you mean 'lesson-01'?"),
@@ -170,6 +172,31 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "lesson-01",
         "{root}/snippets/a.sh:2: 'trap - ERR' would hide a failing command: take it out",
     ),
+    "Markdown that cannot be found": (
+        {"docs/p.md": INCLUDE.format("a.sh") + '--8<-- "https://x.example/y.md"\n'},
+        "p",
+        "{root}/docs/p.md:4: 'https://x.example/y.md' is brought in from elsewhere and cannot be found",
+    ),
+    "a part of a file": (
+        {"docs/p.md": INCLUDE.format("a.sh:two")},
+        "p",
+        "{root}/docs/p.md:2: 'a.sh:two' names a part of a file, which is not supported, since a snippet runs",
+    ),
+    "some lines of a file": (
+        {"docs/p.md": INCLUDE.format("a.sh:1:3")},
+        "p",
+        "{root}/docs/p.md:2: 'a.sh:1:3' names a part of a file, which is not supported, since a snippet runs",
+    ),
+    "a title that is a list": (
+        {"docs/p.md": f"---\na0: &a0 [x]\n{ALIASES}title: *a40\n---\n" + INCLUDE.format("a.sh")},
+        "p",
+        "{root}/docs/p.md:1: 'title' is a list or a table: write it as one text",
+    ),
+    "a page beyond reading": (
+        {"docs/p.md": "x" * (10**7 + 1)},
+        "p",
+        "{root}/docs/p.md: is larger than 10 MB, too large to be read: split it",
+    ),
     "a hidden failure behind a here-document": (
         {"snippets/a.sh": "cat <<'E' | tail -1\nset +E\nE\nif true; then set -u +eo pipefail; fi\n"},
         "lesson-01",
@@ -197,13 +224,24 @@ def test_wrong_input_gets_one_line(tree: Tree, case: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["docs/lesson-01.md", "snippets/a.sh"])
+def test_what_is_no_file_is_not_waited_for(tree: Tree, name: str) -> None:
+    root = tree(OK)
+    (root / name).unlink()
+    os.mkfifo(root / name)
+    done = gb10docs("run", "lesson-01", "--root", str(root))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    says = "is no file but a FIFO: put a file there" if name.startswith("docs") else "no snippet 'a.sh'"
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize("name", ["docs/lesson-01.md", "snippets/a.sh"])
 def test_a_file_that_may_not_be_read(tree: Tree, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read any file, so the refusal is the interpreter's."""
     from gb10docs.cli import main
 
     root = tree(OK)
 
-    def refuse(path: Path, mode: str, buffering: int) -> IO[bytes]:
+    def refuse(path: Path, mode: str, buffering: int, opener: object) -> IO[bytes]:
         if path == root / name:
             raise PermissionError(13, "Permission denied", str(path))
         return path.open(mode, buffering)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from markdown import Markdown
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
 from sample import LLAMA, MODEL, NASTY, STARTED, report, step
 from trees import Tree
 
@@ -528,3 +529,108 @@ def test_it_costs_little_beside_what_a_page_costs_anyway(tree: Tree) -> None:
         return min(times)
 
     assert fastest(ours) < 4 * fastest(plain)
+
+
+INSTALL = "## Install\n\n```bash\nfalse && echo shown\n```\n"
+"""Markdown for more than one page, with a command in it."""
+
+
+class Macro(Extension):
+    """Puts text into pages, as macros do: at a priority of its choice."""
+
+    def __init__(self, text: str, priority: float) -> None:
+        super().__init__()
+        self._text, self._priority = text, priority
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
+        text = self._text
+
+        class Adds(Preprocessor):
+            def run(self, lines: list[str]) -> list[str]:
+                return [
+                    part
+                    for line in lines
+                    for part in (text.split("\n") if line.strip() == "MACRO" else [line])
+                ]
+
+        md.preprocessors.register(Adds(md), "macro", self._priority)
+
+
+def indented(text: str) -> str:
+    return "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("page", "priority"),
+    [*((PAGE, priority) for priority in (101, 32.5, 29, 25.5)), ("nowhere.md", 32.5), ("", 25.5)],
+)
+@pytest.mark.parametrize("around", ["{}", '=== "Tab"\n\n{}', "- item\n\n{}", "??? note\n\n{}"])
+@pytest.mark.parametrize("brought", [INSTALL, "~~~ {.py .x}\nprint()\n~~~", FENCE, "````sh\nls\n````"])
+def test_a_command_that_comes_by_another_way_stops_the_build(
+    tree: Tree, page: str, priority: float, around: str, brought: str
+) -> None:
+    root = tree(TREE)
+    path = root / "docs" / PAGE
+    path.write_text(
+        f"{FENCE}\n\n{around.format(indented('MACRO') if around != '{}' else 'MACRO')}\n\n{FENCE}\n"
+    )
+    text = indented(brought) if around != "{}" else brought
+    one = Markdown(
+        extensions=[*EXTENSIONS, Macro(text, priority), GB10Docs(root=str(root), page=page)],
+        extension_configs={"pymdownx.snippets": {"base_path": [str(root / "snippets")]}},
+    )
+    with pytest.raises(BadPage, match="the site shows a command that is not in this file"):
+        one.convert(path.read_text())
+
+
+@pytest.mark.parametrize("brought", ["A *word* more.\n\n```text\nls\n```\n", "*[GB10]: a chip\n", "    ls\n"])
+def test_what_holds_no_command_may_come_from_anywhere(tree: Tree, brought: str) -> None:
+    root = tree(TREE | {"snippets/more.md": brought})
+    for text in (f'{FENCE}\n\n--8<-- "more.md"\n', f"--8<--\nmore.md\n--8<--\n\n{FENCE}\n"):
+        html = convert(root, text)
+        assert html.count("gb-step") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '--8<-- "shared/install.md"\n',
+        "--8<-- 'shared/install.md:1:9'\n",
+        '=== "Tab"\n\n    ---8<-- "shared/install.md"\n',
+        "--8<--\n\n; gone.md\nshared/install.md\n--8<--\n",
+        '--8<-- "shared/outer.md"\n',
+        '<!--\n\n--8<-- "shared/install.md"\n\n-->\n',
+    ],
+)
+def test_markdown_that_brings_in_a_command_stops_the_build_and_the_run(tree: Tree, text: str) -> None:
+    shared = {"shared/install.md": INSTALL, "shared/outer.md": '--8<-- "shared/install.md"\n'}
+    root = tree(TREE | shared | {f"docs/{PAGE}": f"{FENCE}\n\n{text}"})
+    (root / "mkdocs.yml").write_text(MKDOCS)
+    command = [sys.executable, "-m"]
+    run = [*command, "gb10docs", "run", "lesson-03", "--root", str(root), "--dry-run"]
+    build = [*command, "mkdocs", "build", "--quiet"]
+    for program, status in ((run, 2), (build, 1)):
+        done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "brings in a bash fence" in done.stderr
+        assert f"{PAGE}:{5 + text[: text.index('8<')].count(chr(10))}" in done.stderr or "outer" in text
+
+
+MKDOCS = """
+site_name: T
+plugins: []
+markdown_extensions:
+  - pymdownx.superfences
+  - pymdownx.details
+  - pymdownx.tabbed: {alternate_style: true}
+  - pymdownx.snippets: {base_path: [., snippets]}
+  - gb10docs.markdown
+"""
+
+
+def test_what_a_fence_of_text_brings_in_is_text_unless_it_ends_the_fence(tree: Tree) -> None:
+    quoted = '```text\n--8<-- "more.md"\n```\n'
+    assert convert(tree(TREE | {"snippets/more.md": "ls\n"}), f"{FENCE}\n\n{quoted}").count("gb-step") == 1
+    root = tree(TREE | {"snippets/more.md": "ls\n```\n\n```bash\nls\n"})
+    with pytest.raises(BadPage, match="the site shows a command that is not in this file"):
+        convert(root, f"{FENCE}\n\n{quoted}")
