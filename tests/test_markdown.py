@@ -613,7 +613,7 @@ def test_markdown_that_brings_in_a_command_stops_the_build_and_the_run(tree: Tre
         done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         assert "brings in a bash fence" in done.stderr
-        assert f"{PAGE}:{5 + text[: text.index('8<')].count(chr(10))}" in done.stderr or "outer" in text
+        assert f"{PAGE}:{5 + text[: text.index('shared')].count(chr(10))}" in done.stderr or "outer" in text
 
 
 MKDOCS = """
