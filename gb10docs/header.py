@@ -91,6 +91,26 @@ def _json_schema(value: Any, keys: Keys) -> Any:
     return value
 
 
+def _versions(value: Any, keys: Keys) -> Any:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(_text(value, keys))
+    except InvalidSpecifier as error:
+        raise BadHeader(f"'{value}' names no versions: write it as in \">=3.11\"", keys, value) from error
+    return value
+
+
+def _requirement(value: Any, keys: Keys) -> Any:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(_text(value, keys))
+    except InvalidRequirement as error:
+        raise BadHeader(f"'{value}' names no package: write it as in \"openai>=2\"", keys, value) from error
+    return value
+
+
 def _key(read: Reader, means: str) -> dict[str, Any]:
     return {"read": read, "means": means}
 
@@ -220,8 +240,12 @@ def _tools(value: Any, keys: Keys) -> Header:
 class Block:
     """A whole PEP 723 block."""
 
-    requires_python: str = field(default="", metadata=_key(_text, "Versions of Python, for `uv run`."))
-    dependencies: tuple[str, ...] = field(default=(), metadata=_key(_many(_text), "Packages, for `uv run`."))
+    requires_python: str = field(
+        default="", metadata=_key(_versions, "Versions of Python, one of which the step's has to be.")
+    )
+    dependencies: tuple[str, ...] = field(
+        default=(), metadata=_key(_many(_requirement), "Packages that the step's Python has to have.")
+    )
     tool: Header = field(default=Header(), metadata=_key(_tools, "Our table among those of other tools."))
 
 

@@ -165,6 +165,10 @@ def _refuse_misplaced(snippet: Snippet) -> None:
     if snippet.language == "bash" and snippet.header.packages:
         name = snippet.header.packages[0]
         raise BadStep(f"{snippet.path}:1: the need 'package:{name}' is for Python steps: take it out")
+    if snippet.language == "bash" and (snippet.dependencies or snippet.requires_python):
+        raise BadStep(
+            f"{snippet.path}:1: 'dependencies' and 'requires-python' are for Python steps: take them out"
+        )
 
 
 def _refuse_undeclared(snippet: Snippet) -> None:

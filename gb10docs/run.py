@@ -25,6 +25,7 @@ from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
 from gb10docs.results import Outcome, Report, StepResult, summarize
 from gb10docs.running_servers import RunningServers
+from gb10docs.script_requirements import Interpreters
 from gb10docs.scripts import Scripts
 from gb10docs.sessions import Execution, Session, Surroundings
 from gb10docs.signals import Interrupted, Signals
@@ -134,6 +135,7 @@ class Run:
         self._sessions: dict[str, Session] = {}
         self._servers = RunningServers(place, self.pump, observer)
         self._scripts: Scripts | None = None
+        self._interpreters = Interpreters()
         self._running: Running | None = None
         self._late: list[tuple[Running, StepResult]] = []
         self._first_failed = ""
@@ -278,7 +280,9 @@ class Run:
         if step.snippet.language == "bash":
             return session.begin(copy, out, err, tells=step.id in self._before_python)
         assert self._scripts
-        return self._scripts.begin(copy, _with_packages(step, session.surroundings()), out, err)
+        around = _with_packages(step, session.surroundings())
+        self._interpreters.refuse_unmet(step.snippet, around)
+        return self._scripts.begin(copy, around, out, err)
 
     def _settle(self) -> None:
         """Until nothing is left of the Python step before, whose end is known a little earlier."""

@@ -48,10 +48,12 @@ class Snippet:
     text: str
     """The whole file."""
     header: Header
-    dependencies: tuple[str, ...]
-    """PEP 723 `dependencies`, for `uv run`."""
     body_line: int
     """Line of the file on which the shown text begins, counted from 1."""
+    requires_python: str = ""
+    """PEP 723 `requires-python`: versions of Python, as in `>=3.11`."""
+    dependencies: tuple[str, ...] = ()
+    """PEP 723 `dependencies`: packages, as in `openai>=2`."""
 
     @property
     def place(self) -> str:
@@ -83,7 +85,8 @@ def read_snippet(path: Path, name: str) -> Snippet:
     text = read_text(path)
     header, body_line = _split(text, path)
     declared = _declared(header, path) if header.lines else _NOTHING
-    snippet = Snippet(path, name, language, text, declared.tool, declared.dependencies, body_line)
+    wanted = declared.requires_python, declared.dependencies
+    snippet = Snippet(path, name, language, text, declared.tool, body_line, *wanted)
     if not snippet.body.strip():
         raise BadSnippet(f"{path}:{body_line}: the snippet is empty: write it, or take it off the page")
     if language == "bash":

@@ -23,7 +23,7 @@ LOOP = "for t in 1 2; do\n  echo $t\n  jq -n '{\n  a: 1}' | curl -d @- | jq -er 
 
 
 def snippet(text: str, language: Language = "bash") -> Snippet:
-    return Snippet(Path("/t/p/a.sh"), "p/a.sh", language, text, Header(), (), 1)
+    return Snippet(Path("/t/p/a.sh"), "p/a.sh", language, text, Header(), 1)
 
 
 def said(text: str, ending: Ending, copy: Path = Path("/run/a.sh"), language: Language = "bash") -> str:

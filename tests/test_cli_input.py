@@ -172,6 +172,11 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "lesson-01",
         "{root}/snippets/a.sh:2: 'trap - ERR' would hide a failing command: take it out",
     ),
+    "packages of a bash snippet": (
+        {"snippets/a.sh": "# /// script\n# dependencies = ['x']\n# ///\ntrue\n"},
+        "lesson-01",
+        "{root}/snippets/a.sh:1: 'dependencies' and 'requires-python' are for Python steps: take them out",
+    ),
     "Markdown that cannot be found": (
         {"docs/p.md": INCLUDE.format("a.sh") + '--8<-- "https://x.example/y.md"\n'},
         "p",

@@ -133,6 +133,11 @@ def test_the_line_is_that_of_the_wrong_item() -> None:
         (with_header("tool = 5", table=""), "'tool' wants a table"),
         (with_header("dependencies = 5", table=""), "'dependencies' wants a list"),
         (with_header("dependencies = [5]", table=""), "'dependencies' wants a text in quotes"),
+        (
+            with_header("dependencies = ['a b']", table=""),
+            "step.sh:3: 'a b' names no package: write it as in",
+        ),
+        (with_header("requires-python = '3'", table=""), "step.sh:3: '3' names no versions: write it as in"),
         ("# /// script\n# [tool.gb10docs]\necho\n", "step.sh:1: the '# /// script' block is never closed"),
         ("# /// script\n", "never closed"),
         (
