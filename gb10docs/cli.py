@@ -237,6 +237,14 @@ def main() -> int:
     except GB10DocsError as error:
         print(f"gb10docs: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        from gb10docs import extras
+
+        told = extras.lacking(error)
+        if not told:
+            raise
+        print(f"gb10docs: {told}", file=sys.stderr)
+        return told.exit_code
     except BrokenPipeError:
         return 141
     except SystemExit as end:

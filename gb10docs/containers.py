@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gb10docs import extras
 from gb10docs.compose import Service
 from gb10docs.results import Container
 
@@ -93,6 +94,8 @@ def remove_run(run: str) -> bool:
 
     It is asked again and again, since the engine may still be making what a client that is no more has asked for.
     """
+    if extras.missing("docker"):
+        return False
     from docker.errors import APIError, DockerException
 
     end = time.monotonic() + _REMOVAL

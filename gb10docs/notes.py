@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gb10docs import processes
+from gb10docs import extras, processes
 
 UNCLEARED = "no Docker engine answers, so containers of a run may be left"
 PREFIX = "gb10docs-"
@@ -185,7 +185,9 @@ def _clear_noted(path: Path) -> list[str]:
             return []
         done = _clear(note)
         if note.labelled:
-            return [*done, f"{UNCLEARED}: start it, and clean again"]
+            told = extras.missing("docker")
+            left = f"containers of a run may be left: {told}" if told else f"{UNCLEARED}: start it"
+            return [*done, f"{left}, and clean again"]
         path.unlink(missing_ok=True)
         return done
     finally:

@@ -427,6 +427,13 @@ class TestNames:
         outcome = bench(url)
         assert (outcome.status, "is no address" in outcome.said) == (2, True)
 
+    @pytest.mark.parametrize("said", [[], [b"SSH-2.0-x\r\n"], [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n"]])
+    def test_a_server_that_breaks_off_when_asked_for_its_models(self, bench: Bench, said: Answer) -> None:
+        with play(PLAIN, models=said) as server:
+            told = bench(server.url).said
+            assert told.startswith(f"gb10docs: {server.url} does not answer GET /v1/models (")
+            assert bench(server.url, "--model", "mine").status == 0
+
     def test_nobody_there(self, bench: Bench) -> None:
         with socket.create_server(("127.0.0.1", 0)) as held:
             port = held.getsockname()[1]

@@ -669,7 +669,7 @@ def test_no_network(environment: dict[str, str], told: str) -> None:
 
 def test_the_hub_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(GB10DocsError, match="install huggingface_hub"):
+    with pytest.raises(GB10DocsError, match="the hub cannot be asked: pip install"):
         inspect("who/what", None, None, None)
 
 

@@ -136,8 +136,9 @@ class Server:
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError):
             raise BrokenStreamError(f"{self.url} broke off its answer; see its log.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            told = words.shown(str(error)) or type(error).__name__
-            raise BrokenStreamError(f"{self.url} broke off its answer ({told}); see its log.") from None
+            raise BrokenStreamError(
+                f"{self.url} broke off its answer ({_cause(error)}); see its log."
+            ) from None
 
     async def _send(self, body: dict[str, Any]) -> tuple[float, aiohttp.ClientResponse]:
         """Until the head of an answer has come, and when the connection stood.
@@ -163,7 +164,7 @@ class Server:
         """The JSON that the server answers to GET; None where it has none for that route.
 
         Raises:
-            NoServerError: It is not there.
+            NoServerError: It is not there, or does not answer.
         """
         import aiohttp
 
@@ -174,14 +175,19 @@ class Server:
                 return json.loads(await _beginning(response)) if response.status == 200 else None
         except aiohttp.ClientConnectorError as error:
             raise self._gone(error) from None
-        except (aiohttp.ClientError, OSError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
             return None
+        except (aiohttp.ClientError, OSError) as error:
+            why = f"silent for {_PATIENCE_S:g} s" if isinstance(error, TimeoutError) else _cause(error)
+            raise NoServerError(
+                f"{self.url} does not answer GET {path} ({why}); is it an HTTP server?"
+            ) from None
 
     async def models(self) -> list[dict[str, Any]]:
         """What the server lists in `/v1/models`; empty where it does not say.
 
         Raises:
-            NoServerError: It is not there.
+            NoServerError: It is not there, or does not answer.
         """
         listed = await self.get("/v1/models")
         data = listed.get("data") if isinstance(listed, dict) else listed
@@ -201,7 +207,9 @@ class Server:
                 "if that is the server to measure, name it."
             )
         text = (await _beginning(response)).decode(errors="replace")
-        served = [entry["id"] for entry in await self.models()] if 400 <= status < 500 else []
+        served: list[str] = []
+        with suppress(NoServerError):
+            served = [entry["id"] for entry in await self.models()] if 400 <= status < 500 else []
         if served and model not in served:
             listed = words.shown(", ".join(served))
             return UnknownModelError(f"{self.url} does not serve {model!r}; it serves {listed}.")
@@ -233,6 +241,11 @@ def _authorization(credentials: str) -> dict[str, str]:
         )
     said = credentials or (f"Bearer {key}" if key else "")
     return {"authorization": said} if said else {}
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong below, in a few words: of an answer that is no HTTP, how it begins."""
+    return words.shown(str(getattr(error, "message", "") or error), 120) or type(error).__name__
 
 
 def _is_name(said: object) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from gb10docs.bench import launch, words
-from gb10docs.bench.client import Server
+from gb10docs.bench.client import NoServerError, Server
 from gb10docs.bench.launch import Launch
 from gb10docs.errors import GB10DocsError
 
@@ -80,10 +82,10 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
         model: What the user calls the model; else the first that the server lists.
 
     Raises:
-        NoServerError: It is not there.
+        NoServerError: It is not there, or does not say which models it has.
         NoModelError: The user names no model, and the server lists none.
     """
-    listed = await server.models()
+    listed = await _listed(server, model)
     if not model and not listed:
         raise NoModelError(f"{server.url} lists no model at /v1/models: name one with --model.")
     entry = next((each for each in listed if each["id"] == model), listed[0] if listed else {})
@@ -104,9 +106,21 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
     )
 
 
+async def _listed(server: Server, model: str) -> list[dict[str, Any]]:
+    """The models of the server; of one that does not say, only where the user does not say either, an error."""
+    try:
+        return await server.models()
+    except NoServerError:
+        if not model:
+            raise
+        return []
+
+
 async def _version(server: Server) -> str:
     for path, key in _VERSIONS:
-        said = await server.get(path)
+        said = None
+        with suppress(NoServerError):
+            said = await server.get(path)
         if isinstance(said, dict) and isinstance(said.get(key), str):
             return words.shown(said[key], 80)
     return ""

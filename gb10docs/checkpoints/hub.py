@@ -27,7 +27,9 @@ class HubFiles:
 
     def __init__(self, repo: str, revision: str | None = None) -> None:
         if importlib.util.find_spec("huggingface_hub") is None:
-            raise HubError(f"{repo}: to look at a repository, install huggingface_hub; no such path is here")
+            raise HubError(
+                f"{repo}: no such path is here, and the hub cannot be asked: pip install 'gb10docs[course]'"
+            )
         self._repo, self._asked = repo, revision
 
     def where(self, name: str = "") -> str:

@@ -27,9 +27,11 @@ def site() -> None:
 )
 def prepare(root: Path | None, cell_timeout: int, flat_urls: bool) -> None:
     """Write what the site holds besides its pages: notebooks, steps as JSON, Markdown twins, raw snippets."""
+    from gb10docs import extras
     from gb10docs.site.prepare import prepare as write
     from gb10docs.tree import find_root
 
+    extras.require("site")
     where = find_root(root)
     changes = write(where, cell_timeout=cell_timeout, directory_urls=not flat_urls)
     click.echo("\n".join(changes) or "nothing has changed")

@@ -123,9 +123,11 @@ class Supply:
     def _start_host(
         self, scratch: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
     ) -> Host:
+        from gb10docs import extras
         from gb10docs.standins import checkpoint, weights
         from gb10docs.standins.host import Host
 
+        extras.require("stand-ins")
         store = weights.default_store()
         gguf = weights.smollm2(store, progress=progress)
         host = Host(gguf, stderr=scratch / "stand-in.log", env={**os.environ, **marked})

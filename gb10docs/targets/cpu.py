@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gb10docs import machine
+from gb10docs import extras, machine
 from gb10docs.compose import FILE, OVERRIDE, Service, with_override
 from gb10docs.engines import ON_CPU, environments
 from gb10docs.needs import Need, gigabytes
@@ -29,6 +29,7 @@ class Cpu(Real):
 
     Raises:
         NotInstalled: vLLM is to answer, and it or what makes its checkpoint is not here.
+        MissingExtraError: Containers are to answer, and the Docker SDK is not here.
     """
 
     def __init__(self, allow: frozenset[str], stand_in: str = STAND_INS[0]) -> None:
@@ -37,6 +38,8 @@ class Cpu(Real):
         self.vllm = ON_CPU if stand_in == ON_CPU else ""
         for package in (self.vllm, "nvidia-modelopt") if self.vllm else ():
             environments.insist((package,))
+        if self.in_containers:
+            extras.require("docker")
 
     def meet(self, need: Need, step: Step, /) -> Met | Unmet:
         """The hub is stood in for; a step that a stand-in serves needs no container, GPU, disk or network."""

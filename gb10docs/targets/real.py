@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from gb10docs import machine
+from gb10docs import extras, machine
 from gb10docs.compose import Service
 from gb10docs.needs import GRANTED, Need, gigabytes
 from gb10docs.pages import Step
@@ -44,8 +44,9 @@ class Real:
         return look(need) if look else Unmet(f"{need}: no earlier step that runs supplies it")
 
     def engine(self, _service: Service, /) -> StandIn | Unmet | None:
-        """None: the service itself answers."""
-        return None
+        """None: the service itself answers, in containers that only the Docker SDK can tell of."""
+        lacking = extras.missing("docker")
+        return Unmet(f"docker: {lacking}") if lacking else None
 
     def model(self, _name: str, _step: Step, /) -> StandIn | None:
         """None: the model is the page's own."""
