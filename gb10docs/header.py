@@ -133,10 +133,18 @@ class Checks:
     """What the output of a step must show; `gb10docs.expect` says how each is checked."""
 
     contains: tuple[str, ...] = field(
-        default=(), metadata=_key(_many(_text), "Each text occurs in standard output.")
+        default=(),
+        metadata=_key(
+            _many(_text),
+            "Each text occurs in standard output, read without colours and with plain line ends.",
+        ),
     )
     matches: tuple[str, ...] = field(
-        default=(), metadata=_key(_many(_pattern), "Each regular expression is found in standard output.")
+        default=(),
+        metadata=_key(
+            _many(_pattern),
+            "Each regular expression is found in standard output, read likewise, within the timeout.",
+        ),
     )
     json: dict[str, Any] | None = field(
         default=None, metadata=_key(_json_schema, "Standard output is JSON that fits this JSON Schema.")

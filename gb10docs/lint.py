@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, get_args
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.needs import Need
 from gb10docs.pages import Page, Step
 from gb10docs.snippets import Language, Snippet
+from gb10docs.standing_alone import names_beside, refuse_neighbours
 
 
 class BadStep(GB10DocsError):
@@ -133,15 +135,18 @@ def lint(pages: Iterable[Page], root: Path) -> None:
 
     Raises:
         BadStep: With file:line, what is wrong, and what to do.
+        NotAloneError: A snippet takes something from its own folder.
         BadService: `serves` names no Compose service that can be read.
     """
     pages = list(pages)
+    names_in = cache(names_beside)
     servers = {step.key: server for page in pages for step in page.steps if (server := _server(step, root))}
     for page in pages:
         here = {servers[step.key].name for step in page.steps if step.key in servers}
         _refuse_crossed_servers(page, servers)
         for step in page.steps:
             _refuse_misplaced(step.snippet)
+            refuse_neighbours(step.snippet, names_in(step.snippet.path.parent), root)
             _refuse_undeclared(step.snippet)
             _refuse_stray_requests(step.snippet, servers.values(), here)
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import gb10docs
-from gb10docs import blame, machine, ports, processes, servers
+from gb10docs import blame, machine, ports, processes, servers, standing_alone
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
 from gb10docs.observe import Observer
@@ -344,6 +344,8 @@ class Run:
         except GB10DocsError as error:
             reason = str(error)
         if reason:
+            alone = standing_alone.explain(step.snippet, result.stderr)
+            reason += f"; {alone}" if alone else ""
             result.outcome, result.reason = Outcome.FAILED, self._redactor.text(reason)
             self._explain_container(planned, result)
         return result

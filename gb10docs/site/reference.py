@@ -233,7 +233,14 @@ _EXIT = """## Exit status
 was interrupted. Every command ends with 2 when its input is wrong; the message says what, where, and what to
 do."""
 _HEADER = """A header is a [PEP 723](https://peps.python.org/pep-0723/) block, and the first thing in the
-file. Bash and Python write it alike. Pages show what is below it.
+file; only a shebang may stand above it. Bash and Python write it alike. Pages show what is below it.
+
+What `requires-python` and `dependencies` declare is checked against the interpreter that runs the step: one that
+does not meet it fails the step. `uv run` makes an environment to it for who fetches the file alone.
+
+A snippet stands alone: its text is copied and run without its folder, so it cannot import, source or open a file
+that lies beside it. It names such a file by its path from the root, as in `snippets/lesson-03/calibration.txt`,
+which makes the file an input of its evidence.
 
 ```text
 # /// script
