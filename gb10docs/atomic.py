@@ -1,7 +1,8 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and whether they can be."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -19,13 +20,13 @@ def write_text(path: Path, text: str) -> None:
         CannotWriteError: The folder cannot be made, or the file not be written.
     """
     data = text.encode("utf-8", "replace")
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     try:
-        if path.exists() and not path.is_file():
+        if is_stream(path):
             path.write_bytes(data)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        _make(path.parent)
+        beside = _beside(path)
         try:
             beside.write_bytes(data)
             beside.replace(path)
@@ -33,3 +34,70 @@ def write_text(path: Path, text: str) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def is_stream(path: Path) -> bool:
+    """Whether it is a device or a pipe, which takes text but cannot be replaced by another file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Find out whether `write_text` could write there, by doing as it does; nothing is left of that.
+
+    Raises:
+        CannotWriteError: It could not.
+    """
+    path = Path(os.path.realpath(path))
+    try:
+        if is_stream(path):
+            _refuse_closed(path)
+            return
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        missing = [folder for folder in path.parents if not folder.exists()]
+        try:
+            _make(path.parent)
+            beside = _beside(path)
+            beside.touch()
+            beside.unlink()
+        finally:
+            for folder in missing:
+                if folder.exists():
+                    folder.rmdir()
+    except OSError as error:
+        raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def refuse_unappendable(path: Path) -> None:
+    """Find out whether text could be added to the end of a file; one that is not there yet is not made.
+
+    Raises:
+        CannotWriteError: It could not.
+    """
+    try:
+        if is_stream(path):
+            _refuse_closed(path)
+            return
+        new = not path.exists()
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+
+
+def _refuse_closed(stream: Path) -> None:
+    """A device or pipe that we may not write to; whether it takes what is written shows only then."""
+    if not os.access(stream, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")

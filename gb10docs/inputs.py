@@ -6,14 +6,14 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.header import Checks
-from gb10docs.snippets import LANGUAGES, BadSnippet, read_snippet
+from gb10docs.snippets import LANGUAGES, BadSnippet, Snippet, read_snippet
 
 if TYPE_CHECKING:
     from gb10docs.pages import Step
@@ -25,6 +25,8 @@ _CONTRACTED = frozenset({"llama.cpp", "llama.cpp in a container"})
 """Stand-ins that answer by that contract; what is itself vLLM does not."""
 _MENTIONED = re.compile(r"\bsnippets/[\w./-]*\w")
 """Other files of the course that a snippet reads or runs."""
+MISSING, CHANGED = "missing", "changed while it ran"
+"""What a record holds in the place of a hash: of an input that was not there, and of one that nobody can tell."""
 IMAGES, MODELS = "compose/images.lock.toml", "compose/models.lock.toml"
 
 
@@ -33,20 +35,40 @@ class BadLockFileError(GB10DocsError):
 
 
 def inputs_of(planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
-    """What a step's outcome depends on, with the SHA-256 of each; what starts its servers included."""
-    names = dict.fromkeys(_own_inputs(planned, root))
-    starts = {one.step.key: one for one in plan.steps if one.step.snippet.header.server}
-    for key in planned.after:
-        if key in starts:
-            names.update(dict.fromkeys(_own_inputs(starts[key], root)))
-    return {name: input_hash(name, root) or "missing" for name in sorted(names)}
+    """What a step's outcome depends on, with the SHA-256 of each; what starts its servers included.
+
+    To be asked when the plan is made. Of snippets it is the text that the plan holds and that will run, whatever
+    becomes of the file; of all else it is what lies on disk now.
+    """
+    starts = {one.step.key: one.step for one in plan.steps if one.step.snippet.header.server}
+    servers = {one.step.key: one for one in plan.steps if one.step.key in starts}
+    needed = [planned, *(servers[key] for key in planned.after if key in servers)]
+    held = {name: sha256 for one in needed for name, sha256 in _of_snippet(one.step.snippet).items()}
+    on_disk = {name for one in needed for name in _on_disk(one, root)}
+    found = {name: input_hash(name, root) or MISSING for name in on_disk} | held
+    return {name: found[name] for name in sorted(found)}
 
 
-def _own_inputs(planned: PlannedStep, root: Path) -> Iterator[str]:
-    """Names of inputs: a path below the root, and after a `#` the part of it that counts."""
+def after_the_run(inputs: Mapping[str, str], planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
+    """The inputs of a step that has ended, those that somebody changed on disk meanwhile marked as `CHANGED`.
+
+    Nobody can tell which text the step has met there; so its record is stale, and stays so.
+    """
+    held = {name for one in plan.steps for name in _of_snippet(one.step.snippet)} - {*_on_disk(planned, root)}
+    return {
+        name: was if name in held or was == (input_hash(name, root) or MISSING) else CHANGED
+        for name, was in inputs.items()
+    }
+
+
+def _of_snippet(snippet: Snippet) -> dict[str, str]:
+    """The text of a snippet and its expectations, as they were read."""
+    return {snippet.place: snippet.sha256, f"{snippet.place}#expect": _hash_of_checks(snippet.header.expect)}
+
+
+def _on_disk(planned: PlannedStep, root: Path) -> Iterator[str]:
+    """What a step reads itself as it runs: a path below the root, and after a `#` the part of it that counts."""
     step = planned.step
-    yield step.snippet.place
-    yield f"{step.snippet.place}#expect"
     if planned.service:
         yield from (path.relative_to(root).as_posix() for path in planned.service.files)
         yield f"{IMAGES}#{planned.service.image}"
@@ -82,11 +104,11 @@ def _hash_of_snippet(path: Path, name: str, part: str) -> str | None:
         snippet = read_snippet(path, name)
     except BadSnippet:
         return None
-    if not part:
-        return snippet.sha256
-    declared = json.dumps(
-        _declared(snippet.header.expect), separators=(",", ":"), ensure_ascii=False, default=str
-    )
+    return _hash_of_checks(snippet.header.expect) if part else snippet.sha256
+
+
+def _hash_of_checks(checks: Checks) -> str:
+    declared = json.dumps(_declared(checks), separators=(",", ":"), ensure_ascii=False, default=str)
     return _sha256(declared.encode())
 
 
@@ -113,12 +135,25 @@ def _sha256(data: bytes) -> str:
 
 
 def lock_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows of a lock file by image reference or repository; none where there is no such file."""
+    """Rows of a lock file by image reference or repository; none where there is no such file.
+
+    Raises:
+        BadLockFileError: It cannot be read, or is no table of such rows.
+    """
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as error:
-        raise BadLockFileError(f"{path}: no valid TOML: {error}") from error
-    rows = [*tables.get("image", []), *tables.get("model", [])]
-    return {row.get("reference") or row.get("repository", ""): row for row in rows}
+    except OSError as error:
+        raise BadLockFileError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadLockFileError(f"{path}: no valid TOML: {error}: mend it") from error
+    rows: dict[str, dict[str, Any]] = {}
+    for table, key in (("image", "reference"), ("model", "repository")):
+        listed = tables.get(table, [])
+        for row in listed if isinstance(listed, list) else [listed]:
+            name = row.get(key) if isinstance(row, dict) else None
+            if not isinstance(name, str):
+                raise BadLockFileError(f'{path}: a row is no [[{table}]] with {key} = "…": write it so')
+            rows[name] = row
+    return rows

@@ -73,6 +73,8 @@ class StepResult:
     outcome: Outcome
     reason: str = ""
     """Why it failed, was replaced or skipped; empty when it passed."""
+    interrupted: bool = False
+    """Whether it was cut off, by Ctrl-C say, so that its outcome says nothing of the step itself."""
     stand_ins: list[StandIn] = field(default_factory=list)
     exit_code: int | None = None
     """None where no command ran to its end."""

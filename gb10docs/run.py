@@ -168,6 +168,7 @@ class Run:
         for planned in self._plan.steps[len(self.results) :]:
             if running and planned is running.planned:
                 result = planned.result(Outcome.FAILED, "interrupted")
+                result.interrupted = True
                 running.fill(result)
                 result.started = running.started
                 result.duration_s = round((datetime.now(UTC) - running.started).total_seconds(), 4)

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gb10docs.observe import Observers
 from gb10docs.plan import Action, Plan, make_plan
@@ -15,7 +15,11 @@ from gb10docs.results import Outcome, Report
 from gb10docs.targets import choose
 from gb10docs.tree import find_root, lessons, read_pages
 
-PASSED, FAILED, NOTHING_RAN, INTERRUPTED = 0, 1, 3, 130
+if TYPE_CHECKING:
+    from gb10docs.delivery import Delivery
+    from gb10docs.redact import Redactor
+
+PASSED, FAILED, NOT_WRITTEN, NOTHING_RAN, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Selection(NamedTuple):
@@ -49,7 +53,7 @@ def list_pages(root: Path | None) -> None:
 
 def show_plan(selection: Selection) -> int:
     """What would run, what is replaced or skipped, and why."""
-    plans = _plans(selection)
+    plans = _plans(selection, find_root(selection.root))
     for plan in plans:
         print(f"{plan.page.relative} on {plan.target.name}")
         for planned in plan.steps:
@@ -64,17 +68,54 @@ def show_plan(selection: Selection) -> int:
 
 
 def run(selection: Selection, wishes: Wishes) -> int:
-    """Run, report, record; returns the exit status."""
-    plans = _plans(selection)
-    if wishes.record:
-        from gb10docs import evidence, machine
+    """Run; report and record each page as it ends; returns the exit status."""
+    from gb10docs.reports import console, github
+    from gb10docs.run import run_plans
 
-        evidence.refuse_pretence(plans[0].target.name, machine.look().gpu)
-    reports, interrupted = _run_all(plans, selection, wishes)
-    _write(reports, wishes)
+    root = find_root(selection.root)
+    plans = _plans(selection, root)
+    delivery = _delivery(plans, root, wishes)
+    stream = sys.stderr if delivery.on_stdout else sys.stdout
+    show = console.Console(stream)
+    observer = Observers([show, *github.observers(stream=stream)])
+    try:
+        _, interrupted = run_plans(
+            plans,
+            root,
+            observer,
+            keep=delivery.keep,
+            keep_going=wishes.keep_going,
+            fetching=show.fetching,
+        )
+    finally:
+        delivery.finish()
+    for line in delivery.lines:
+        print(line, file=stream)
+    if interrupted:
+        return INTERRUPTED
+    return NOT_WRITTEN if delivery.failed else _exit_status(delivery.reports, wishes)
+
+
+def _delivery(plans: list[Plan], root: Path, wishes: Wishes) -> Delivery:
+    """Where reports and evidence go; refuses what cannot be written before anything runs."""
+    from gb10docs.delivery import Delivery
+    from gb10docs.reports import github
+
+    recording = None
     if wishes.record:
-        _record(reports, plans, find_root(selection.root), wishes.recorded_by)
-    return INTERRUPTED if interrupted else _exit_status(reports, wishes)
+        from gb10docs.recording import Recording
+
+        recording = Recording(plans, root, _redactor(root), wishes.recorded_by)
+    return Delivery(recording, wishes.json_file, wishes.junit_file, github.summary_file(os.environ))
+
+
+def _redactor(root: Path) -> Redactor:
+    """What masks a ledger: more than a run's own, since ledgers are published."""
+    from gb10docs.private import default_package_index, this_machine
+    from gb10docs.redact import Redactor
+
+    places = {str(root): ".", sys.prefix: ".venv"} | this_machine(os.environ) | default_package_index()
+    return Redactor.from_environment(os.environ, places)
 
 
 def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
@@ -95,47 +136,10 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
             print(f"  {line}")
 
 
-def _plans(selection: Selection) -> list[Plan]:
-    root = find_root(selection.root)
+def _plans(selection: Selection, root: Path) -> list[Plan]:
     pages = read_pages(root, selection.pages)
     target = choose(selection.target, allow=selection.allow, stand_in=selection.stand_in)
     return make_plan(pages, root, target, only=selection.only, start=selection.start)
-
-
-def _run_all(plans: list[Plan], selection: Selection, wishes: Wishes) -> tuple[list[Report], bool]:
-    """One page after the other, in one home folder and with one set of stand-ins."""
-    from gb10docs.reports import console, github
-    from gb10docs.run import run_plans
-
-    show = console.Console()
-    observer = Observers([show, *github.observers()])
-    root = find_root(selection.root)
-    return run_plans(plans, root, observer, keep_going=wishes.keep_going, fetching=show.fetching)
-
-
-def _write(reports: list[Report], wishes: Wishes) -> None:
-    if wishes.json_file:
-        from gb10docs.reports import report_json
-
-        report_json.write(wishes.json_file, reports)
-    if wishes.junit_file:
-        from gb10docs.reports import junit
-
-        junit.write(wishes.junit_file, reports)
-
-
-def _record(reports: list[Report], plans: list[Plan], root: Path, recorded_by: str) -> None:
-    """Merge each page's run into its ledger."""
-    from gb10docs import evidence
-    from gb10docs.private import default_package_index, this_machine
-    from gb10docs.redact import Redactor
-
-    places = {str(root): ".", sys.prefix: ".venv"} | this_machine(os.environ) | default_package_index()
-    redactor = Redactor.from_environment(os.environ, places)
-    by_page = {plan.page.name: plan for plan in plans}
-    for report in reports:
-        path = evidence.record(root, by_page[report.lesson], report, redactor, recorded_by=recorded_by)
-        print(f"recorded in {path.relative_to(root)}")
 
 
 def _exit_status(reports: list[Report], wishes: Wishes) -> int:

@@ -18,7 +18,6 @@ from gb10docs import drift, evidence, pins, upstream
 from gb10docs.cli import app
 from gb10docs.drift import What
 from gb10docs.evidence import Run, StepRecord
-from gb10docs.redact import Redactor
 from gb10docs.results import Outcome
 from gb10docs.upstream import UnknownUpstream, image_digest, model_revision
 
@@ -275,7 +274,7 @@ def write_ledger(root: Path, ages: dict[str, int]) -> None:
     )
     path = evidence.ledger_path(root, page, "gb10")
     path.parent.mkdir(parents=True)
-    evidence.write(path, ledger, Redactor({}))
+    evidence.write(path, ledger)
 
 
 def test_the_lock_files_of_the_course_can_be_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from driving import own_machine as own_machine
 from driving import run as run
 from trees import Tree
 
-from gb10docs import engines, evidence, processes, workflow
+from gb10docs import engines, processes, workflow
 from gb10docs.compose import Mount, Service, read_service
 from gb10docs.engines import environments, vllm
 from gb10docs.engines.environments import NotInstalled
@@ -26,6 +26,8 @@ from gb10docs.engines.process import EngineProcess
 from gb10docs.inputs import inputs_of
 from gb10docs.pages import read_page
 from gb10docs.plan import Action, make_plan
+from gb10docs.recording import Recording
+from gb10docs.redact import Redactor
 from gb10docs.results import StandIn, StepResult
 from gb10docs.run import run_plans
 from gb10docs.targets import Met, Target, choose, nvidia
@@ -112,10 +114,10 @@ def test_a_step_whose_packages_are_nowhere_is_skipped(tmp_path: Path) -> None:
 def test_versions_of_packages_are_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, environment(tmp_path / "kitchen", "soup==3.2"))
     write(tmp_path, Python(WANTS_SOUP + "print()\n"), Python(header('needs = ["package:pytest"]') + "1/0\n"))
-    (plan,) = make_plan([read_page(tmp_path / "docs/page.md", tmp_path)], tmp_path, choose("gb10"))
+    (plan,) = make_plan([read_page(tmp_path / "docs/page.md", tmp_path)], tmp_path, choose("cpu"))
     with own_machine(tmp_path):
         (report,), _ = run_plans([plan], tmp_path, Watcher())
-    recorded = evidence.run_of(report, plan, tmp_path)
+    recorded = Recording([plan], tmp_path, Redactor({})).run_of(plan, report)
     assert recorded.packages == {"pytest": pytest.__version__, "soup": "3.2"}
 
 
@@ -140,7 +142,8 @@ def test_what_is_made_of_a_stand_in_is_no_real_model(tree: Tree) -> None:
     with own_machine(root):
         (report,), _ = run_plans([plan], root, Watcher())
     assert outcomes(report.steps) == ["passed", "passed"]
-    assert [model.name for model in evidence.run_of(report, plan, root).models] == ["SmolLM2-135M-Instruct"]
+    recorded = Recording([plan], root, Redactor({})).run_of(plan, report)
+    assert [model.name for model in recorded.models] == ["SmolLM2-135M-Instruct"]
 
 
 def test_the_doctor_names_the_environment(

@@ -18,9 +18,11 @@ from sample import MODEL, report, step
 from test_plan import LESSON, actions, compose, plan, reasons, snippet
 from trees import Tree
 
-from gb10docs import containers, evidence, machine, notes
+from gb10docs import containers, machine, notes
 from gb10docs.compose import BadService, read_command, read_service, with_override
 from gb10docs.inputs import inputs_of
+from gb10docs.recording import Recording
+from gb10docs.redact import Redactor
 from gb10docs.results import Container, StandIn
 from gb10docs.standins import image
 from gb10docs.standins.container import BadCommandError, refuse_absent, service_of
@@ -293,7 +295,8 @@ def test_evidence_names_the_engine_in_the_container(tree: Tree, engine: None) ->
     root = tree(CONTAINERS)
     ran = Container(service="vllm", image="gb10docs-standin:1", digest="sha256:ab", state="running")
     found = report([step("serve", stand_ins=[CONTAINED, MODEL], containers=[ran])])
-    run = evidence.run_of(found, plan(root, choose("cpu", stand_in="docker")), root, "me")
+    made = plan(root, choose("cpu", stand_in="docker"))
+    run = Recording([made], root, Redactor({})).run_of(made, found)
     (told,) = run.engines
     assert (told.name, told.image, told.digest) == (
         "llama.cpp in a container",

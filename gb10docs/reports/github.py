@@ -31,6 +31,11 @@ def observers(env: Mapping[str, str] = os.environ, stream: TextIO | None = None)
     return [GitHub(env, stream or sys.stdout)] if env.get("GITHUB_ACTIONS") == "true" else []
 
 
+def summary_file(env: Mapping[str, str]) -> str:
+    """The file that GitHub reads a run's summary from, empty where the run is not its."""
+    return env.get("GITHUB_STEP_SUMMARY", "") if env.get("GITHUB_ACTIONS") == "true" else ""
+
+
 class GitHub:
     """Writes an `::error` for each step that failed, and Markdown into `$GITHUB_STEP_SUMMARY`."""
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
-from gb10docs.atomic import write_text
 from gb10docs.reports.verdict import printable, short
 from gb10docs.results import Outcome, Report, StepResult
 
@@ -15,14 +13,13 @@ _FORBIDDEN = re.compile("[\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 has no way to write (section 2.2), less the control characters: lone surrogates among it."""
 
 
-def write(path: Path, reports: Sequence[Report]) -> None:
+def text(reports: Sequence[Report]) -> str:
     """One suite a page, one case a step."""
     suites = ElementTree.Element("testsuites", name="gb10docs")
     for report in reports:
         suites.append(_suite(report))
     ElementTree.indent(suites)
-    text = ElementTree.tostring(suites, encoding="unicode")
-    write_text(path, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(suites, encoding="unicode")}\n'
 
 
 def _suite(report: Report) -> ElementTree.Element:

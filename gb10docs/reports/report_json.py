@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from gb10docs.atomic import write_text
 from gb10docs.results import Report
 
 
-def write(path: Path, reports: Sequence[Report]) -> None:
+def text(reports: Sequence[Report]) -> str:
     """One page's report as an object, those of several pages as a list of such objects."""
     told = reports[0] if len(reports) == 1 else reports
-    write_text(path, json.dumps(told, default=_plain, ensure_ascii=False) + "\n")
+    return json.dumps(told, default=_plain, ensure_ascii=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

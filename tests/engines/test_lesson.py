@@ -14,9 +14,11 @@ from driving import Watcher, own_machine
 from real import plain as plain
 from real import weight_only as weight_only
 
-from gb10docs import engines, evidence, processes
+from gb10docs import engines, processes
 from gb10docs.pages import read_page
 from gb10docs.plan import make_plan
+from gb10docs.recording import Recording
+from gb10docs.redact import Redactor
 from gb10docs.results import Outcome
 from gb10docs.run import run_plans
 from gb10docs.standins import home
@@ -104,5 +106,5 @@ def test_as_on_another_gpu(weight_only: Path, tmp_path: Path, monkeypatch: pytes
     assert {one.kind for one in done["ask-vllm.py"].stand_ins} == {"engine", "hub"}
     assert "hf_quant_config.json" in done["list-model"].stdout
     assert (own / "gb10/models/Qwen3-8B-NVFP4/model.safetensors").is_file()
-    assert evidence.run_of(report, plan, ROOT).engines
+    assert Recording([plan], ROOT, Redactor({})).run_of(plan, report).engines
     assert processes.descendants(os.getpid()) - before == set()
