@@ -14,6 +14,7 @@ def program() -> None:
     What is imported and read is used to the end: looking for garbage in it, or taking leave of it, is for nothing.
     """
     gc.set_threshold(20_000)
+    _open_standard_streams()
     from gb10docs.cli import main
 
     status = main()
@@ -21,6 +22,16 @@ def program() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(status)
+
+
+def _open_standard_streams() -> None:
+    """What the program was started without leads nowhere; else a file that it opens would take that place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

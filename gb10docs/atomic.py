@@ -20,11 +20,11 @@ def write_text(path: Path, text: str) -> None:
         CannotWriteError: The folder cannot be made, or the file not be written.
     """
     data = text.encode("utf-8", "replace")
-    path = Path(os.path.realpath(path))
     try:
         if is_stream(path):
             path.write_bytes(data)
             return
+        path = Path(os.path.realpath(path))
         _make(path.parent)
         beside = _beside(path)
         try:
@@ -47,11 +47,11 @@ def refuse_unwritable(path: Path) -> None:
     Raises:
         CannotWriteError: It could not.
     """
-    path = Path(os.path.realpath(path))
     try:
         if is_stream(path):
             _refuse_closed(path)
             return
+        path = Path(os.path.realpath(path))
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         missing = [folder for folder in path.parents if not folder.exists()]

@@ -100,14 +100,18 @@ def list_(root: Path | None) -> None:
     "--recorded-by", default="", metavar="NAME", help="Who recorded it; git's user.name unless given."
 )
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report as JSON."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the report as JSON; - is standard output.",
 )
 @click.option(
     "--junit",
     "junit_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the report as JUnit XML.",
+    help="Write the report as JUnit XML; - is standard output.",
 )
 def run(
     lessons: tuple[str, ...],
@@ -127,7 +131,8 @@ def run(
 ) -> None:
     """Run the steps of pages in page order.
 
-    Exit status: 0 all that ran passed; 1 a step failed; 2 the input is wrong; 3 nothing could run; 130 interrupted.
+    Exit status: 0 all that ran passed; 1 a step failed; 2 the input is wrong, or something could not be written; 3
+    nothing could run; 70 a fault of gb10docs itself; 130 interrupted.
     """
     from gb10docs import workflow
 
@@ -230,10 +235,18 @@ def refresh(root: Path | None) -> None:
     sys.exit(drift.status(found) if drift.status(found) != drift.DRIFT else 0)
 
 
+WRONG_INPUT, CRASHED, INTERRUPTED, NOBODY_READS = 2, 70, 130, 141
+"""Exit statuses that any command can have."""
+
+
 def main() -> int:
-    """The exit status of the program; a user's mistake is one line on standard error and status 2."""
+    """The exit status of the program; a user's mistake is one line on standard error and status 2.
+
+    A fault of ours is a traceback, masked like everything else, and status 70, which no command has for any other
+    reason.
+    """
     try:
-        app()
+        return _command()
     except GB10DocsError as error:
         print(f"gb10docs: {error}", file=sys.stderr)
         return error.exit_code
@@ -246,7 +259,54 @@ def main() -> int:
         print(f"gb10docs: {told}", file=sys.stderr)
         return told.exit_code
     except BrokenPipeError:
-        return 141
+        return NOBODY_READS
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  whatever it is, it is ours
+        refused = _refused_by_stdout(error)
+        if refused:
+            print(f"gb10docs: standard output cannot be written: {refused}", file=sys.stderr)
+            return WRONG_INPUT
+        _report_fault()
+        return CRASHED
+
+
+def _command() -> int:
+    """The exit status of the command that was asked for."""
+    try:
+        ended = app(standalone_mode=False)
+        sys.stdout.flush()
+        return ended if isinstance(ended, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except SystemExit as end:
+        sys.stdout.flush()
         return end.code if isinstance(end.code, int) else 0
-    return 0
+
+
+def _refused_by_stdout(error: Exception) -> str:
+    """Why standard output takes nothing more, empty if that is not it: what it refused once, it refuses again."""
+    if not isinstance(error, OSError):
+        return ""
+    try:
+        sys.stdout.flush()
+    except OSError as again:
+        return again.strerror or str(again)
+    return ""
+
+
+def _report_fault() -> None:
+    """The traceback of what is being handled, without this machine's secrets and names."""
+    import os
+    import traceback
+
+    from gb10docs.private import this_machine
+    from gb10docs.redact import Redactor
+
+    told = Redactor.from_environment(os.environ, this_machine(os.environ)).text(traceback.format_exc())
+    print(
+        f"{told}gb10docs: this is a fault of gb10docs itself, not of a page: please report it with the lines above; "
+        "what was recorded before is kept",
+        file=sys.stderr,
+    )

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -425,7 +426,12 @@ def test_a_dash_is_standard_output_and_nothing_else_is_printed_there(program: Pr
 
 def test_a_pipe_takes_the_report_once(program: Program) -> None:
     pages(program, one="true\n", two="true\n")
-    command = ["bash", "-c", 'python -m gb10docs "$@" --junit >(cat >"$SEEN"; echo >"$UP") >/dev/null', "x"]
+    command = [
+        "bash",
+        "-c",
+        '"$0" -m gb10docs "$@" --junit >(cat >"$SEEN"; echo >"$UP") >/dev/null',
+        sys.executable,
+    ]
     program.environment["SEEN"] = str(program.folder / "seen.xml")
     up = program.signals_from("UP")
     subprocess.run([*command, *recording(program, "one", "two")], env=program.environment, check=True)
@@ -442,22 +448,33 @@ def broken(program: Program, module: str, more: str) -> None:
     shutil.copytree(ROOT / "gb10docs", copy / "gb10docs", ignore=shutil.ignore_patterns("__pycache__"))
     with (copy / "gb10docs" / module).open("a") as file:
         file.write(more)
-    program.environment["PYTHONPATH"] = str(copy)
+    program.environment |= {"PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"}
 
 
+ON_PAGE_TWO = """
+def summarize(steps: Sequence[StepResult]) -> Summary:
+    import os
+    if steps[0].id == "two/s":
+        raise ZeroDivisionError(os.environ["HF_TOKEN"])
+    return _sound(steps)
+"""
 BUG = "\n\ndef {}(*_: object) -> str:\n    import os\n    raise ZeroDivisionError(os.environ['HF_TOKEN'])\n"
 
 
 def test_a_crash_ends_with_70_and_a_traceback_and_keeps_what_was_recorded(program: Program) -> None:
+    """It happens on the second page of three."""
     pages(program, one="echo one\n", two="false\n", three="true\n")
     program.environment["HF_TOKEN"] = "hf_AbCdEfGhIjKlMnOpQrStUvWxYzabcdefgh"
-    broken(program, "blame.py", BUG.format("why"))
-    program.tree({"snippets/one/s.sh": "echo one\n"})
+    broken(program, "results.py", f"\n_sound = summarize\n{ON_PAGE_TWO}")
     code, _, err = program.run(*recording(program, "one", "two", "three"))
     assert code == 70
     assert "Traceback (most recent call last):" in err
     assert "ZeroDivisionError: [HF_TOKEN]" in err
     assert err.splitlines()[-1].startswith("gb10docs: this is a fault of gb10docs itself")
+    assert ledger(program, "one")["steps"]["one/s"]["outcome"] == "passed"
+    assert not ledger_path(program, "two").exists()
+    assert program.steps()[0]["stdout"] == "one\n"
+    assert program.left() == []
 
 
 @pytest.mark.parametrize(
