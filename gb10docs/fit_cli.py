@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,10 +13,14 @@ import click
 from gb10docs.errors import GB10DocsError, did_you_mean
 
 if TYPE_CHECKING:
-    from gb10docs.roofline import Estimate
+    from gb10docs.roofline import Estimate, Format, Model
 
 
 Row = TypeVar("Row")
+ASSUMED = (
+    "It is not quantized: NVFP4 is what it would have after a lesson of this course. "
+    "--format bf16 counts it as it is."
+)
 WIDTH = 100
 """Of the text, in characters; addresses are not cut."""
 
@@ -34,8 +39,9 @@ class BadChoice(GB10DocsError):
     "format_name",
     default="",
     metavar="FORMAT",
-    help="How the weights are stored: nvfp4, nvfp4-w4a16, fp8, bf16, mxfp4, int4, mxfp4-experts, "
-    "mxfp4-lm-head, q8-0 or mxfp4-gguf; the checkpoint's own, or nvfp4, unless given.",
+    help="How the weights are stored: nvfp4, nvfp4-w4a16, fp8, bf16, mxfp4, mxfp8, int4, int8, nf4, "
+    "mxfp4-experts, mxfp4-lm-head, q8-0 or mxfp4-gguf; the checkpoint's own unless given, and nvfp4 for one that is "
+    "not quantized.",
 )
 @click.option(
     "--context",
@@ -60,10 +66,9 @@ class BadChoice(GB10DocsError):
 )
 @click.option(
     "--cache",
-    default="bf16",
-    show_default=True,
+    default="",
     metavar="FORMAT",
-    help="Format of the KV cache: bf16 or fp8.",
+    help="Format of the KV cache: bf16 or fp8; what the checkpoint declares unless given, and bf16 where it does not.",
 )
 @click.option(
     "--json", "json_file", default="", metavar="FILE", help="Write the estimate as JSON; - for here."
@@ -75,14 +80,10 @@ def fit(
     from gb10docs import roofline
 
     found = roofline.find(model)
-    number_format = _choice(format_name or found.format, roofline.FORMATS, "format")
-    if not number_format.suits(found):
-        raise BadChoice(
-            f"the format '{number_format.name}' is for models with experts, and {found.name} has none: "
-            "choose another, such as nvfp4"
-        )
-    if cache not in roofline.CACHES:
-        raise BadChoice(f"no cache format '{cache}': {did_you_mean(cache, roofline.CACHES)}")
+    number_format = _format(found, format_name)
+    cache = _cache(found, cache)
+    if found.assumed and not format_name:
+        found = replace(found, notes=(*found.notes, ASSUMED))
     made = roofline.estimate(
         found,
         number_format,
@@ -116,14 +117,14 @@ def table(made: Estimate) -> str:
     groups: dict[str, list[tuple[str, str, str]]] = {
         "Memory, estimated": [
             ("weights", told["weights"], ""),
-            ("KV cache", told["cache"], f"{told['cache_per_token']} a token"),
+            ("KV cache", told["cache"], told["cache_per_token"]),
             ("overhead", told["overhead"], ""),
             ("needed", told["needed"], f"of {told['memory']}: {made.verdict}"),
         ],
         "Decode: writing": [
             ("read a step", told["read"], f"{told['read_per_token']} a token{routed}"),
             ("ceiling", told["ceiling"], f"{told['ceiling_each']} each; {made.limit} is the limit"),
-            ("expected", told["expected"], "60 to 85 %"),
+            *([("expected", told["expected"], "60 to 85 %")] if told["expected"] else []),
         ],
     }
     if made.context:
@@ -146,11 +147,12 @@ def table(made: Estimate) -> str:
 
 def as_json(made: Estimate) -> dict[str, Any]:
     """The estimate as JSON: bytes, seconds and tokens a second, not rounded."""
+    from gb10docs.roofline.estimate import NO_ROOM
     from gb10docs.roofline.shown import assumptions, sources
 
     return {
         "model": made.model.name,
-        "format": made.format.name,
+        "format": made.format.name or made.format.title,
         "machine": made.machine.name,
         "batch": made.batch,
         "context_tokens": made.context,
@@ -168,12 +170,45 @@ def as_json(made: Estimate) -> dict[str, Any]:
         "ceiling_tok_s": made.ceiling_tok_s,
         "ceiling_each_tok_s": made.ceiling_each_tok_s,
         "limit": made.limit,
-        "expected_tok_s": list(made.expected_tok_s),
+        "expected_tok_s": list(made.expected_tok_s) if made.verdict != NO_ROOM else None,
         "prefill_ceiling_tok_s": made.prefill_tok_s,
         "prefill_least_s": made.prefill_s,
         "assumptions": assumptions(made),
         "sources": sources(made),
     }
+
+
+def _format(found: Model, asked: str) -> Format:
+    """The format that was asked for, else the checkpoint's own."""
+    from gb10docs import roofline
+
+    if not asked and found.refusal:
+        raise BadChoice(f"{found.source}: {found.refusal}")
+    chosen = (
+        found.own if not asked and found.own else _choice(asked or found.format, roofline.FORMATS, "format")
+    )
+    if not chosen.suits(found):
+        raise BadChoice(
+            f"the format '{chosen.name}' is for models with experts, and {found.name} has none: "
+            "choose another, such as nvfp4"
+        )
+    return chosen
+
+
+def _cache(found: Model, asked: str) -> str:
+    """The cache's format that was asked for, else the one that the checkpoint declares."""
+    from gb10docs import roofline
+
+    if not asked and found.cache not in roofline.CACHES:
+        known = " or ".join(roofline.CACHES)
+        raise BadChoice(
+            f"{found.source}: it declares a KV cache in '{found.cache}', whose bytes gb10docs does not know: "
+            f"choose {known} with --cache"
+        )
+    cache = asked or found.cache
+    if cache not in roofline.CACHES:
+        raise BadChoice(f"no cache format '{cache}': {did_you_mean(cache, roofline.CACHES)}")
+    return cache
 
 
 def _choice(name: str, known: Mapping[str, Row], noun: str) -> Row:

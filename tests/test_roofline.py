@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gb10docs.checkpoints.declared import declared
 from gb10docs.errors import GB10DocsError
 from gb10docs.fit_cli import as_json, table, tokens
 from gb10docs.roofline import (
@@ -325,7 +326,18 @@ def test_every_model_can_be_estimated_in_every_format_that_suits() -> None:
 
 
 def test_every_kind_of_model_counts() -> None:
-    experts = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 4}
+    experts: dict[str, Any] = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2}
+    experts |= {"sliding_window": 4}
+    latent = {"kv_lora_rank": 4, "qk_rope_head_dim": 2, "qk_nope_head_dim": 2, "v_head_dim": 2}
+    linear = {
+        "linear_num_key_heads": 1,
+        "linear_num_value_heads": 1,
+        "linear_key_head_dim": 4,
+        "linear_value_head_dim": 4,
+    }
+    mamba = {"mamba_num_heads": 2, "mamba_head_dim": 4, "ssm_state_size": 4, "n_groups": 1, "conv_kernel": 4}
+    mamba |= {"hybrid_override_pattern": "M*E-", "moe_shared_expert_intermediate_size": 4}
+    experts |= latent | linear | mamba
     for kind in KINDS:
         assert from_config({**TINY, **experts, "model_type": kind}, "tiny").total > 0
 
@@ -342,6 +354,7 @@ def test_a_configuration_is_counted_by_hand() -> None:
         "router": 0,
         "head": 256,
         "rest": 2 * 16 + 8,
+        "vision": 0,
     }
 
 
@@ -364,8 +377,8 @@ def test_listed_layer_types_tell_the_windows() -> None:
     ("change", "message"),
     [
         (
-            {"model_type": "nemotron_h"},
-            "here: models of type 'nemotron_h' are not counted here: known: gpt_oss",
+            {"model_type": "mamba"},
+            "here: models of type 'mamba' are not counted here: known: deepseek_v3",
         ),
         ({"hidden_size": None}, "here: has no 'hidden_size': without it the weights cannot be counted"),
         (
@@ -391,16 +404,26 @@ def test_a_wrong_configuration_says_what_is_wrong(change: dict[str, Any], messag
         ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "nvfp4-w4a16"),
         ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
         ({"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}, "nvfp4"),
-        ({"quant_method": "compressed-tensors", "format": "pack-quantized"}, "int4"),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "format": "pack-quantized",
+                "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int", "group_size": 128}}},
+            },
+            "int4",
+        ),
         ({"quant_method": "mxfp4"}, "mxfp4-experts"),
-        ({"quant_method": "awq"}, "int4"),
-        ({"quant_method": "bitsandbytes"}, None),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, "int4"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "nf4"),
         ("nvfp4", None),
     ],
 )
 def test_a_checkpoint_says_its_own_format(quantization: Any, format_name: str | None) -> None:
-    assert format_of({"quantization_config": quantization}) == format_name
-    assert format_name is None or format_name in FORMATS
+    said = declared({"quantization_config": quantization}, {})
+    if format_name:
+        assert format_of(said) is FORMATS[format_name]
+    else:
+        assert format_of(said) is None
 
 
 # Where a model is found.
@@ -428,11 +451,11 @@ def test_a_folder_is_a_model(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "has no config.json: give the folder of a checkpoint"),
-        ("{", "config.json: is not JSON"),
-        ("[" * 100_000, "config.json: is not JSON"),
-        ("[]", "config.json: is no JSON object"),
+        ("{", "config.json: not the JSON of a checkpoint"),
+        ("[" * 100_000, "config.json: JSON nested too deep"),
+        ("[]", "config.json: expected a JSON object"),
         ("{}", "config.json: models of type '' are not counted here"),
-        (b"\xff\xfe\x00", "config.json: cannot be read"),
+        (b"\xff\xfe\x00", "config.json: not the JSON of a checkpoint"),
     ],
 )
 def test_a_folder_that_is_none_says_so(tmp_path: Path, text: str | bytes | None, message: str) -> None:
@@ -463,12 +486,13 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exceptio
     return asked
 
 
-def test_the_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_asked_for_each_document_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, httpx.Response(200, json=TINY))
     assert find("somebody/tiny-model").source == (
         "https://huggingface.co/somebody/tiny-model/blob/main/config.json"
     )
-    assert asked == ["http://hub.test/somebody/tiny-model/resolve/main/config.json"]
+    above = "http://hub.test/somebody/tiny-model/resolve/main"
+    assert asked == [f"{above}/config.json", f"{above}/hf_quant_config.json"]
 
 
 @pytest.mark.parametrize(
@@ -489,7 +513,7 @@ def test_the_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             httpx.Response(200, text="<html>"),
-            "https://huggingface.co/somebody/Qwen3-8/blob/main/config.json: is not JSON",
+            "https://huggingface.co/somebody/Qwen3-8/blob/main/config.json: not the JSON of a checkpoint",
         ),
     ],
 )

@@ -36,6 +36,8 @@ class Configuration:
 
     config: Table | None = None
     """`config.json`, or `params.json` in its words; None where there is neither."""
+    name: str = CONFIG
+    """Which of the two it is."""
     hf_quant_config: Table = field(default_factory=dict)
     """`hf_quant_config.json`, which only Model Optimizer writes."""
     older: Table = field(default_factory=dict)
@@ -53,11 +55,11 @@ def read(files: Files) -> Configuration:
     Raises:
         BadCheckpointError: One is no regular file, too long, or no JSON object.
     """
-    config = document(files, CONFIG)
+    config, name = document(files, CONFIG), CONFIG
     if config is None and (params := document(files, PARAMS)) is not None:
-        config = in_common_words(params)
+        config, name = in_common_words(params), PARAMS
     older = next((found for name in OLDER if (found := document(files, name))), {})
-    return Configuration(config, document(files, HF_QUANT_CONFIG) or {}, older)
+    return Configuration(config, name, document(files, HF_QUANT_CONFIG) or {}, older)
 
 
 def in_common_words(params: Table) -> Table:

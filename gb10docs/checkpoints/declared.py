@@ -50,7 +50,6 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "MXFP8-QUANTIZED": ("MXFP8",),
     "FLOAT-QUANTIZED": ("FP8",),
     "INT-QUANTIZED": ("INT8",),
-    "NAIVE-QUANTIZED": ("FP8", "INT8"),
 }
 """By the words of Model Optimizer and compressed-tensors, in capitals, what the tensors can be."""
 

@@ -29,6 +29,14 @@ class Files(Protocol):
         """Exactly these bytes of a file that is there."""
 
 
+def place(text: str) -> Path:
+    """The path that a user wrote; `~name` of a user that there is none of stays as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def check_name(name: str, where: str) -> None:
     """Refuse a file name that leads out of the checkpoint.
 

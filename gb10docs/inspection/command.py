@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from gb10docs.atomic import write_text
+from gb10docs.checkpoints import files
 from gb10docs.checkpoints.checkpoint import Checkpoint, open_checkpoint, open_repository
 from gb10docs.checkpoints.documents import IncompleteCheckpointError
 from gb10docs.inspection import report
@@ -42,7 +43,7 @@ def inspect(place: str, revision: str | None, expected: Scheme | None, json_file
 
 def _open(place: str, revision: str | None) -> Checkpoint:
     """A path where there is one, or where it can be nothing else."""
-    path = Path(place).expanduser()
+    path = files.place(place)
     if os.path.lexists(path) or place.count("/") != 1 or place.startswith((".", "~", "/")):
         return open_checkpoint(path)
     return open_repository(place, revision)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from gb10docs.checkpoints import configuration
+from gb10docs.checkpoints.checkpoint import Checkpoint, open_checkpoint, open_repository
+from gb10docs.checkpoints.declared import Declared, declared
+from gb10docs.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError, Table, parse
+from gb10docs.checkpoints.files import LocalFiles, place
+from gb10docs.checkpoints.hub import HubError
 from gb10docs.errors import GB10DocsError, did_you_mean
-from gb10docs.roofline.formats import format_of
-from gb10docs.roofline.models import DEFAULT_FORMAT, BadConfig, Model, from_config
+from gb10docs.roofline.fields import BadConfig
+from gb10docs.roofline.formats import FORMATS, UnknownFormat, format_of
+from gb10docs.roofline.measured import measure
+from gb10docs.roofline.models import DEFAULT_FORMAT, Model, from_config
 from gb10docs.roofline.tables import read
 
 
@@ -36,8 +44,14 @@ def known(name: str) -> Model | None:
         found = next((spelling for spelling in formats if spelling.lower() == name.lower()), None)
         if found is not None:
             model = bundled(bundle)
-            return replace(model, format=formats[found] or model.format)
+            cache = row.get("caches", {}).get(_with_owner(found, row.get("checkpoints", {})), model.cache)
+            return replace(model, format=formats[found] or model.format, cache=cache)
     return None
+
+
+def _with_owner(name: str, repositories: Iterable[str]) -> str:
+    """The repository that a name stands for, with or without its owner."""
+    return next((one for one in repositories if name in (one, one.rpartition("/")[2])), name)
 
 
 def find(name: str) -> Model:
@@ -49,7 +63,7 @@ def find(name: str) -> Model:
     """
     if model := known(name):
         return model
-    folder = Path(name).expanduser()
+    folder = place(name)
     if folder.is_dir():
         return _from_folder(folder)
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
@@ -61,28 +75,78 @@ def find(name: str) -> Model:
 
 
 def _from_folder(folder: Path) -> Model:
-    path = folder / "config.json"
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UnknownModel(f"{folder}: has no config.json: give the folder of a checkpoint") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path}: cannot be read: {error}") from error
-    return _from_text(text, folder.resolve().name, str(path))
+        files = LocalFiles(folder)
+        documents = configuration.read(files)
+    except BadCheckpointError as error:
+        raise BadConfig(str(error)) from error
+    if documents.config is None:
+        raise UnknownModel(f"{folder}: has no config.json: give the folder of a checkpoint")
+    model = from_config(documents.config, folder.resolve().name, files.where(documents.name))
+    if documents.declared.word and (tensors := _checkpoint(files)):
+        return _as_measured(model, tensors)
+    return _as_declared(model, documents.declared)
 
 
-def _from_text(text: str, name: str, source: str) -> Model:
+def _checkpoint(files: LocalFiles) -> Checkpoint | None:
+    """The whole of it, as far as its headers; None where the weights, or some, are not there.
+
+    Raises:
+        BadConfig: What is there cannot be a checkpoint.
+    """
+    if not any(name.endswith(".safetensors") for name in files.names()):
+        return None
     try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadConfig(f"{source}: is not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise BadConfig(f"{source}: is no JSON object")
-    return from_config(config, name, source, format_of(config) or DEFAULT_FORMAT)
+        return open_checkpoint(files)
+    except IncompleteCheckpointError:
+        return None
+    except BadCheckpointError as error:
+        raise BadConfig(str(error)) from error
+
+
+def _as_declared(model: Model, said: Declared) -> Model:
+    """With the format and the cache that the configuration names."""
+    cache = said.kv_cache.lower() or model.cache
+    try:
+        found = format_of(said)
+    except UnknownFormat as error:
+        return replace(model, format="", cache=cache, refusal=str(error))
+    if found is None:
+        return replace(model, cache=cache, assumed=True)
+    return replace(model, format=found.name, cache=cache, own=None if found.name else found)
+
+
+def _as_measured(model: Model, checkpoint: Checkpoint) -> Model:
+    """With the bits that the tensors themselves have, whatever the configuration calls them."""
+    declared = _as_declared(model, checkpoint.declared)
+    measured = measure(checkpoint, model, FORMATS.get(declared.format) or declared.own)
+    return replace(declared, own=measured, refusal="") if measured else declared
 
 
 def _from_hub(repository: str) -> Model:
-    """A model on the hub, by the `config.json` in the hub's cache here, or asked for once."""
+    """A model on the hub, by its configuration; only a mixture of formats has the headers of its tensors read too."""
+    config = _document(repository, configuration.CONFIG)
+    if config is None:
+        near = did_you_mean(repository.partition("/")[2], MODELS)
+        raise UnknownModel(f"the hub has no '{repository}' with a config.json: {near}")
+    said = declared(config, {})
+    if not said.word:
+        said = declared(config, _document(repository, configuration.HF_QUANT_CONFIG) or {})
+    model = _as_declared(from_config(config, repository, _page(repository, configuration.CONFIG)), said)
+    if not model.refusal or "mixed" not in said.schemes:
+        return model
+    try:
+        return _as_measured(model, open_repository(repository))
+    except (HubError, BadCheckpointError):
+        return model
+
+
+def _page(repository: str, name: str) -> str:
+    return f"https://huggingface.co/{repository}/blob/main/{name}"
+
+
+def _document(repository: str, name: str) -> Table | None:
+    """A JSON document of a repository, from the hub's cache here, or asked for once; None where there is none."""
     try:
         from huggingface_hub import get_token, hf_hub_url, try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
@@ -91,19 +155,20 @@ def _from_hub(repository: str) -> Model:
             f"no model '{repository}' here, and the hub cannot be asked: pip install 'gb10docs[course]'"
         ) from error
     try:
-        cached = try_to_load_from_cache(repository, "config.json")
-        address = hf_hub_url(repository, "config.json", endpoint=os.environ.get("HF_ENDPOINT"))
+        cached = try_to_load_from_cache(repository, name)
+        address = hf_hub_url(repository, name, endpoint=os.environ.get("HF_ENDPOINT"))
     except HFValidationError as error:
         raise UnknownModel(f"'{repository}' is no name of a repository: {error}") from error
-    page = f"https://huggingface.co/{repository}/blob/main/config.json"
-    if isinstance(cached, str):
-        return _from_text(Path(cached).read_text(encoding="utf-8"), repository, page)
     token = get_token()
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    return _from_text(_fetch(address, repository, headers), repository, page)
+    raw = Path(cached).read_bytes() if isinstance(cached, str) else _fetch(address, repository, headers)
+    try:
+        return None if raw is None else parse(raw, _page(repository, name))
+    except BadCheckpointError as error:
+        raise BadConfig(str(error)) from error
 
 
-def _fetch(address: str, repository: str, headers: dict[str, str]) -> str:
+def _fetch(address: str, repository: str, headers: dict[str, str]) -> bytes | None:
     import httpx
 
     try:
@@ -116,8 +181,7 @@ def _fetch(address: str, repository: str, headers: dict[str, str]) -> str:
     if answer.status_code in (401, 403):
         raise UnknownModel(f"the hub does not show '{repository}' to us: check the name, or `hf auth login`")
     if answer.status_code == 404:
-        near = did_you_mean(repository.partition("/")[2], MODELS)
-        raise UnknownModel(f"the hub has no '{repository}' with a config.json: {near}")
+        return None
     if not answer.is_success:
         raise UnknownModel(f"{repository}: the hub answers with status {answer.status_code}: try again later")
-    return answer.text
+    return answer.content

@@ -22,6 +22,9 @@ graphs, workspaces and activations."""
 TIGHT = 0.9
 """Share of the memory beyond which it is tight: allocators leave gaps, and page cache competes."""
 
+NO_ROOM = "does not fit"
+"""The verdict on what needs more memory than there is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -39,7 +42,7 @@ class Estimate:
     weight_bytes: float
     """The checkpoint."""
     cache_bytes: float
-    """The cache of all sequences."""
+    """The cache of all sequences, with the states of layers that have no attention."""
     overhead_bytes: float
     """An estimate."""
     experts_touched: float
@@ -55,8 +58,14 @@ class Estimate:
 
     @property
     def cache_bytes_per_token(self) -> int:
-        """What one more token of context adds to the cache of a sequence, windows not counted."""
+        """What one more token of context adds to the cache of a sequence while no window is full."""
         return self.model.layers * self.model.cache_values * CACHES[self.cache]
+
+    @property
+    def cache_bytes_per_token_beyond(self) -> int:
+        """What one more token adds where the context is as long as it is: layers whose window is full add nothing."""
+        full = self.model.window_layers if self.context >= self.model.window else 0
+        return (self.model.layers - full) * self.model.cache_values * CACHES[self.cache]
 
     @property
     def needed_bytes(self) -> float:
@@ -67,7 +76,7 @@ class Estimate:
     def verdict(self) -> str:
         """`fits`, `tight` or `does not fit`."""
         share = self.needed_bytes / self.machine.memory_bytes
-        return "does not fit" if share > 1 else "tight" if share > TIGHT else "fits"
+        return NO_ROOM if share > 1 else "tight" if share > TIGHT else "fits"
 
     @property
     def bytes_per_step(self) -> float:
@@ -123,7 +132,8 @@ def estimate(
     if batch < 1 or context < 0 or cache not in CACHES:
         raise ValueError(f"no batch {batch}, context {context} or cache {cache}")
     touched = experts_touched(model, batch)
-    cached = batch * model.cached_tokens(context) * model.cache_values * CACHES[cache]
+    of_tokens = model.cached_tokens(context) * model.cache_values * CACHES[cache]
+    cached = batch * (of_tokens + model.state_bytes)
     read = read_weight_bytes(model, number_format, touched)
     return Estimate(
         model=model,
@@ -152,9 +162,11 @@ def experts_touched(model: Model, batch: int) -> float:
 
 
 def read_weight_bytes(model: Model, number_format: Format, touched: float) -> float:
-    """Bytes of weights that a step reads: all but the embedding's other rows and the experts not chosen."""
+    """Bytes of weights that a step reads: not those for pictures, of the embedding one row, the experts chosen."""
     read = 0.0
     for part, values in model.values.items():
+        if part == "vision":
+            continue
         if part == "embedding":
             read += number_format.bytes_of(part, values) if model.tied else 0.0
         elif part in ("experts", "expert_biases"):

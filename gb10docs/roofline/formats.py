@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from gb10docs.checkpoints.declared import Declared
+from gb10docs.errors import GB10DocsError
 from gb10docs.roofline.tables import read
 
 if TYPE_CHECKING:
@@ -15,12 +17,20 @@ CACHES = {"bf16": 2, "fp8": 1}
 """Bytes a value of the KV cache, by the cache's format."""
 
 _BY_SCHEME = {
-    "nvfp4-pack-quantized": "nvfp4",
-    "mxfp4-pack-quantized": "mxfp4",
-    "pack-quantized": "int4",
-    "float-quantized": "fp8",
+    "NVFP4": "nvfp4",
+    "W4A16_NVFP4": "nvfp4-w4a16",
+    "FP8": "fp8",
+    "MXFP4": "mxfp4",
+    "MXFP8": "mxfp8",
+    "INT4": "int4",
+    "INT8": "int8",
+    "NF4": "nf4",
+    "FP4": "nf4",
 }
-_BY_METHOD = {"mxfp4": "mxfp4-experts", "fp8": "fp8", "awq": "int4", "gptq": "int4"}
+"""By what a checkpoint's weights are declared to be, the row of `formats.toml`."""
+_GROUPED = {"INT2": 2, "INT3": 3, "INT4": 4, "INT5": 5, "INT6": 6, "INT8": 8}
+"""Bits of an element of formats whose groups the configuration sizes."""
+_SCALE_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +57,6 @@ class Format:
         return model.experts > 0 or not self.bits or "mlp" in self.bits
 
 
-def format_of(config: Mapping[str, Any]) -> str | None:
-    """The format that a `config.json` says its checkpoint has; None where it does not say, or says another."""
-    told = config.get("quantization_config")
-    if not isinstance(told, Mapping):
-        return None
-    method, scheme = str(told.get("quant_method", "")), str(told.get("format", ""))
-    algorithm = str(told.get("quant_algo", "")).upper()
-    if method == "modelopt":
-        return {"NVFP4": "nvfp4", "W4A16_NVFP4": "nvfp4-w4a16", "FP8": "fp8"}.get(algorithm)
-    return _BY_SCHEME.get(scheme) if method == "compressed-tensors" else _BY_METHOD.get(method)
-
-
 FORMATS = {
     name: Format(
         name,
@@ -72,3 +70,98 @@ FORMATS = {
     for name, row in read("formats").items()
 }
 """By name."""
+
+
+class UnknownFormat(GB10DocsError):
+    """A checkpoint is quantized in a way whose bits are not known here."""
+
+
+def format_of(said: Declared) -> Format | None:
+    """The format that a checkpoint declares; None where it declares none.
+
+    Raises:
+        UnknownFormat: It declares one that is not known here, or a mixture, which only its tensors tell.
+    """
+    if not said.word:
+        return None
+    named = (
+        f"'{said.word}'" if said.word == said.method or not said.method else f"{said.method}'s '{said.word}'"
+    )
+    if "mixed" in said.schemes:
+        raise UnknownFormat(
+            f"it declares {named}, a mixture of formats, and only its tensors tell what has which: give the folder of "
+            "the whole checkpoint, or name the nearest with --format"
+        )
+    scheme = _scheme(said)
+    if scheme in _GROUPED:
+        return _without_ignored(_grouped(scheme, said), said)
+    if scheme not in _BY_SCHEME:
+        raise UnknownFormat(
+            f"it declares {named}, whose bits gb10docs does not know: name a format with --format, such as "
+            "fp8 for 8 bits or int4 for 4"
+        )
+    experts_only = said.method == "mxfp4"
+    return _without_ignored(FORMATS["mxfp4-experts" if experts_only else _BY_SCHEME[scheme]], said)
+
+
+def _scheme(said: Declared) -> str:
+    """The one that the words leave; between NVFP4 with and without activations, the configuration's own word."""
+    if said.schemes == {"NVFP4", "W4A16_NVFP4"}:
+        return "W4A16_NVFP4" if said.activations is False else "NVFP4"
+    return next(iter(said.schemes)) if len(said.schemes) == 1 else ""
+
+
+def _grouped(scheme: str, said: Declared) -> Format:
+    """Integers with a scale of 16 bits for each group, or for each row, which counts for nothing."""
+    bits = _GROUPED[scheme]
+    stored = bits + (_SCALE_BITS / said.group if said.group else 0)
+    whole = scheme == "INT8" and bool(said.activations)
+    base = FORMATS["int8" if scheme == "INT8" else "int4"]
+    usual = base.bits["mlp"] == stored and bool(whole) == (base.arithmetic == 8)
+    if usual:
+        return base
+    title = f"{scheme}, group {said.group}" if said.group else f"{scheme}, a scale a row"
+    return replace(
+        base,
+        name="",
+        title=title,
+        bits=dict.fromkeys(base.bits, stored),
+        arithmetic=8 if whole else 16,
+        stays=base.stays if whole else FORMATS["int4"].stays,
+    )
+
+
+_IGNORABLE = {"attention": ("attn", "attention"), "mlp": ("shared_expert", "mlp.shared")}
+"""By part, how the patterns look that leave all of it in 16 bits."""
+
+
+def _without_ignored(found: Format, said: Declared) -> Format:
+    """Less the parts that the configuration leaves as they were, by patterns or layer by layer."""
+    left = [
+        part for part, words in _IGNORABLE.items() if _is_left(said.ignored, words) and part in found.bits
+    ]
+    if not left:
+        return found
+    return replace(
+        found,
+        name="",
+        bits={part: bits for part, bits in found.bits.items() if part not in left},
+        stays=f"{found.stays}; {' and '.join(left)} too, as its configuration says",
+    )
+
+
+def _is_left(ignored: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    """Whether a pattern names such a module in all layers, or so many entries do that all must be meant."""
+    entries = [one for one in ignored if any(word in one for word in words) and not _is_of_others(one)]
+    return (
+        any("*" in one or one.startswith("re:") or "layers" not in one for one in entries)
+        or len(entries) > _MANY
+    )
+
+
+_MANY = 40
+"""Entries that name one module each: more than the first and last layers that recipes leave out."""
+
+
+def _is_of_others(name: str) -> bool:
+    return any(word in name for word in ("visual", "vision", "audio", "mtp", "indexer", "conv1d", "norm"))

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.checkpoints.declared import inner
+from gb10docs.roofline import counting, vision
+from gb10docs.roofline.counting import Block, Experts
+from gb10docs.roofline.fields import BadConfig, Fields
+from gb10docs.roofline.formats import Format
+from gb10docs.roofline.layers import ALIASES, FAMILIES, kind_of, layers_of, window_of
 
-PARTS = ("embedding", "attention", "mlp", "experts", "expert_biases", "router", "head", "rest")
-"""Kinds of weights; `rest` is norms, biases and attention sinks. A tied head is the embedding itself."""
+__all__ = ["DEFAULT_FORMAT", "KINDS", "PARTS", "BadConfig", "Model", "from_config"]
 
-KINDS = ("gpt_oss", "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe")
-"""Values of `model_type` whose weights we count."""
+PARTS = (
+    "embedding",
+    "attention",
+    "mlp",
+    "experts",
+    "expert_biases",
+    "router",
+    "head",
+    "rest",
+    "vision",
+)
+"""Kinds of weights; `rest` is norms, biases, convolutions and attention sinks, `vision` what reads pictures. A tied
+head is the embedding itself."""
+
+KINDS = tuple(sorted({*FAMILIES, *ALIASES}))
+"""Values of `model_type` whose weights we count, less the ending `_text`."""
 
 DEFAULT_FORMAT = "nvfp4"
 """What to assume of a checkpoint that is not quantized."""
-
-
-class BadConfig(GB10DocsError):
-    """A `config.json` from which the weights cannot be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +45,8 @@ class Model:
     source: str
     """Where its `config.json` is: an address or a path."""
     format: str
-    """The format to assume where none is asked for: the checkpoint's own, or NVFP4."""
+    """The format to assume where none is asked for: the checkpoint's own, or NVFP4. Empty where it is none of
+    `FORMATS`: then `own` has it, or `refusal` says why there is none."""
     values: Mapping[str, int]
     """Number of values by part (`PARTS`), all experts included."""
     tied: bool
@@ -45,11 +61,26 @@ class Model:
     """Layers whose attention reads at most `window` tokens."""
     window: int
     cache_values: int
-    """Values that one layer caches for one token: keys and values of all KV heads."""
+    """Values that one layer with attention caches for one token: keys and values of all KV heads, or what stands for
+    them."""
     attention_width: int
-    """Query heads times the size of a head."""
+    """Query heads times the mean size of a key's and a value's head."""
     positions: int
     """Longest context that the model was made for, in tokens; 0 where not told."""
+    depth: int = 0
+    """All its layers, of whatever kind."""
+    state_bytes: int = 0
+    """What layers without attention keep of a sequence, however long it is."""
+    notes: tuple[str, ...] = field(default=())
+    """What was left out or taken for granted in counting, in sentences."""
+    cache: str = "bf16"
+    """Format of the KV cache as the checkpoint declares it, which need not be one of `CACHES`."""
+    own: Format | None = None
+    """The checkpoint's format where its bits are its own: a group size, a mixture, layers that are left out."""
+    assumed: bool = False
+    """Whether the checkpoint is not quantized, so that the format is only what these lessons make of such a one."""
+    refusal: str = ""
+    """Why the checkpoint's own format cannot be counted; empty where it can."""
 
     @property
     def total(self) -> int:
@@ -58,7 +89,7 @@ class Model:
 
     @property
     def layers(self) -> int:
-        """All layers."""
+        """All layers that keep something of each token."""
         return self.full_layers + self.window_layers
 
     def cached_tokens(self, context: int) -> int:
@@ -74,145 +105,72 @@ def from_config(
     Raises:
         BadConfig: A field is missing or wrong, or the weights of such models are not counted here.
     """
-    shape = _shape(_Fields(config, source or name))
+    where = source or name
+    outer = Fields(config, where)
+    told = next(
+        (
+            Fields(each, where)
+            for each in inner(dict(config))
+            if "hidden_size" in each or "num_attention_heads" in each
+        ),
+        outer,
+    )
+    kind = kind_of(told, outer)
+    layers = layers_of(told, kind)
+    mixers, after = (Counter(column) for column in zip(*layers, strict=True))
+    mixed = counting.attention(told, kind) if mixers["full"] or mixers["window"] else Block()
+    state = counting.linear(told, kind) if mixers["linear"] else Block()
+    routed = counting.experts(told, kind) if after["experts"] else Experts()
+    dense = after["dense"] * counting.dense(told, kind) if after["dense"] else 0
+    attending = mixers["full"] + mixers["window"]
+    hidden = told.count("hidden_size")
+    defaults = FAMILIES[kind].defaults or {}
+    table = told.count("vocab_size", default=defaults.get("vocab_size")) * hidden
+    tied = outer.flag(
+        "tie_word_embeddings", default=told.flag("tie_word_embeddings", default=FAMILIES[kind].tied)
+    )
+    pictures = vision.values(outer, hidden)
+    number = after["experts"]
+    rest = attending * mixed.rest + mixers["linear"] * state.rest
     return Model(
         name=name,
         source=source,
         format=format_name,
-        values=_values(shape),
-        tied=shape.tied,
-        experts=shape.experts,
-        experts_used=shape.experts_used,
-        full_layers=shape.layers - shape.window_layers,
-        window_layers=shape.window_layers,
-        window=shape.window,
-        cache_values=2 * shape.kv_heads * shape.head,
-        attention_width=shape.heads * shape.head,
-        positions=shape.positions,
+        values={
+            "embedding": table,
+            "attention": attending * mixed.narrow + mixers["linear"] * state.narrow,
+            "mlp": dense + number * routed.shared,
+            "experts": number * routed.number * routed.each,
+            "expert_biases": number * routed.biases,
+            "router": number * routed.router,
+            "head": 0 if tied else table,
+            "rest": rest + counting.rest_of_layers(told, kind, layers),
+            "vision": pictures or 0,
+        },
+        tied=tied,
+        experts=routed.number,
+        experts_used=routed.used,
+        full_layers=mixers["full"],
+        window_layers=mixers["window"],
+        window=window_of(told, kind) if mixers["window"] else 0,
+        cache_values=mixed.kept,
+        attention_width=mixed.width,
+        positions=told.count("max_position_embeddings", default=0),
+        depth=len(layers),
+        state_bytes=mixers["linear"] * state.state_bytes,
+        notes=tuple(_notes(outer, told, pictures)),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """The fields of a configuration under one name each."""
-
-    kind: str
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head: int
-    inner: int
-    vocabulary: int
-    tied: bool
-    biased: bool
-    positions: int
-    experts: int
-    experts_used: int
-    expert_inner: int
-    expert_layers: int
-    window: int
-    window_layers: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """The fields of a configuration, checked as they are read."""
-
-    config: Mapping[str, Any]
-    where: str
-
-    def kind(self) -> str:
-        """The architecture, if it is one that we count."""
-        kind = str(self.config.get("model_type", ""))
-        if kind not in KINDS:
-            raise BadConfig(
-                f"{self.where}: models of type '{kind}' are not counted here: known: {', '.join(KINDS)}"
-            )
-        return kind
-
-    def count(self, field: str, default: int | None = None) -> int:
-        """A whole number; one that has no default is more than 0."""
-        value = self.config.get(field)
-        value = default if value is None else value
-        if value is None:
-            raise BadConfig(f"{self.where}: has no '{field}': without it the weights cannot be counted")
-        least = 1 if default is None else 0
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
-            raise BadConfig(f"{self.where}: '{field}' is {value!r}: it should be a whole number from {least}")
-        return value
-
-    def expert_layers(self, layers: int) -> int:
-        """Layers with experts, where only some have them."""
-        step = max(1, self.count("decoder_sparse_step", 1))
-        dense = self.config.get("mlp_only_layers")
-        dense = dense if isinstance(dense, list) else []
-        return sum((layer + 1) % step == 0 and layer not in dense for layer in range(layers))
-
-    def window_layers(self, layers: int) -> int:
-        """Layers with a sliding window; those of gpt-oss alternate where they are not listed."""
-        listed = self.config.get("layer_types")
-        if isinstance(listed, list):
-            return sum(one == "sliding_attention" for one in listed[:layers])
-        if not self.config.get("sliding_window") or self.config.get("use_sliding_window") is False:
-            return 0
-        return (layers + 1) // 2 if self.kind() == "gpt_oss" else layers
-
-
-def _shape(told: _Fields) -> _Shape:
-    kind = told.kind()
-    layers, hidden = told.count("num_hidden_layers"), told.count("hidden_size")
-    heads, inner = told.count("num_attention_heads"), told.count("intermediate_size")
-    experts = told.count("num_local_experts", told.count("num_experts", 0))
-    window_layers = told.window_layers(layers)
-    return _Shape(
-        kind=kind,
-        layers=layers,
-        hidden=hidden,
-        heads=heads,
-        kv_heads=told.count("num_key_value_heads", heads),
-        head=told.count("head_dim", hidden // heads),
-        inner=inner,
-        vocabulary=told.count("vocab_size"),
-        tied=bool(told.config.get("tie_word_embeddings", False)),
-        biased=bool(told.config.get("attention_bias", False)),
-        positions=told.count("max_position_embeddings", 0),
-        experts=experts,
-        experts_used=told.count("num_experts_per_tok") if experts else 0,
-        expert_inner=told.count("moe_intermediate_size", inner) if experts else 0,
-        expert_layers=told.expert_layers(layers) if experts else 0,
-        window=told.count("sliding_window") if window_layers else 0,
-        window_layers=window_layers,
-    )
-
-
-def _values(shape: _Shape) -> dict[str, int]:
-    """By part, as transformers lays such models out."""
-    projected = (shape.heads + 2 * shape.kv_heads) * shape.head
-    table = shape.vocabulary * shape.hidden
-    experts = shape.expert_layers * shape.experts
-    expert_biases = experts * (2 * shape.expert_inner + shape.hidden) if shape.kind == "gpt_oss" else 0
-    return {
-        "embedding": table,
-        "attention": shape.layers * shape.hidden * (projected + shape.heads * shape.head),
-        "mlp": (shape.layers - shape.expert_layers) * 3 * shape.hidden * shape.inner,
-        "experts": experts * 3 * shape.hidden * shape.expert_inner,
-        "expert_biases": expert_biases,
-        "router": experts * shape.hidden,
-        "head": 0 if shape.tied else table,
-        "rest": shape.layers * (_norms(shape) + _biases(shape, projected)) + shape.hidden,
-    }
-
-
-def _norms(shape: _Shape) -> int:
-    """Values of a layer's norms; Qwen3 has one more each for queries and keys."""
-    return 2 * shape.hidden + (2 * shape.head if shape.kind.startswith("qwen3") else 0)
-
-
-def _biases(shape: _Shape, projected: int) -> int:
-    """Values of a layer's biases: of queries, keys and values, of the output, of gpt-oss's sinks and router."""
-    if shape.kind == "gpt_oss":
-        return projected + shape.hidden + shape.heads + shape.experts
-    if shape.kind == "qwen2":
-        return projected
-    return projected + shape.hidden if shape.biased else 0
+def _notes(outer: Fields, told: Fields, pictures: int | None) -> list[str]:
+    notes = []
+    if pictures is None and any(outer.table(part) for part in vision.PARTS):
+        notes.append("The part that reads pictures or sound is not counted: its kind is not known here.")
+    if told.count("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0):
+        notes.append("Layers that guess ahead (MTP) are not counted: engines load them only when told to.")
+    if told.count("index_head_dim", default=0):
+        notes.append(
+            "Its attention reads only some tokens of a long context, and all are counted, so that it can pass "
+            "this ceiling."
+        )
+    return notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from gb10docs.roofline.estimate import Estimate
+from gb10docs.roofline.estimate import NO_ROOM, Estimate
 
 ROUTING = (
     "Every expert is taken to be as likely as any other. Real routers have favourites and read less, "
@@ -25,7 +25,7 @@ def shown(made: Estimate) -> dict[str, str]:
     return {
         "weights": _gigabytes(made.weight_bytes),
         "cache": _gigabytes(made.cache_bytes),
-        "cache_per_token": f"{number(made.cache_bytes_per_token)} bytes",
+        "cache_per_token": _per_token(made),
         "overhead": _gigabytes(made.overhead_bytes),
         "needed": _gigabytes(made.needed_bytes),
         "memory": _gigabytes(made.machine.memory_bytes),
@@ -36,10 +36,21 @@ def shown(made: Estimate) -> dict[str, str]:
         "ceiling": f"{number(made.ceiling_tok_s, 1)} tok/s",
         "ceiling_each": f"{number(made.ceiling_each_tok_s, 1)} tok/s",
         "limit": made.limit,
-        "expected": f"{number(low, 1)} to {number(high, 1)} tok/s",
+        "expected": f"{number(low, 1)} to {number(high, 1)} tok/s" if made.verdict != NO_ROOM else "",
         "prefill": f"{number(made.prefill_tok_s)} tok/s",
         "prefill_time": f"{number(made.prefill_s, 2)} s",
     }
+
+
+def _per_token(made: Estimate) -> str:
+    """What a token adds: while there are windows, only so long as they are not full."""
+    first, then = made.cache_bytes_per_token, made.cache_bytes_per_token_beyond
+    told = f"{number(first)} bytes a token"
+    if then != first:
+        told += f" up to {number(made.model.window)}, then {number(then)}"
+    if made.model.state_bytes:
+        told += f", and {number(made.model.state_bytes / 1e6, 1)} MB a sequence"
+    return told
 
 
 def assumptions(made: Estimate) -> list[str]:
@@ -49,14 +60,16 @@ def assumptions(made: Estimate) -> list[str]:
     arithmetic = machine.tflops.get(made.format.arithmetic, machine.tflops[16])
     each = "" if machine.devices == 1 else " each"
     told = [
+        *model.notes,
         f"{made.format.title}: {made.format.stays}.",
         f"Bandwidth: {bandwidth.value:g} GB/s{each} ({bandwidth.kind}: {bandwidth.note}).",
         f"Arithmetic: {arithmetic.value:g} TFLOPS{each} ({arithmetic.kind}: {arithmetic.note}).",
         f"Memory: {memory.value:g} GB{each} ({memory.kind}: {memory.note}).",
         f"Of it {reserved.value:g} GB{each} for the system ({reserved.kind}: {reserved.note}).",
         "The overhead of an engine is our estimate.",
-        "Expected is 60 to 85 % of the ceiling, where most published speeds lie.",
     ]
+    if made.verdict != NO_ROOM:
+        told.append("Expected is 60 to 85 % of the ceiling, where most published speeds lie.")
     if machine.note:
         told.append(f"{machine.title}: {machine.note}.")
     if model.experts and made.batch > 1:

@@ -45,8 +45,16 @@ def tables() -> dict[str, Any]:
     }
 
 
+_COMPUTED_WITH = (
+    "format", "values", "tied", "experts", "experts_used", "full_layers", "window_layers", "window", "cache_values",
+    "attention_width", "positions", "state_bytes", "notes",
+)  # fmt: skip
+"""What of a model the script needs."""
+
+
 def _model(model: Model) -> dict[str, Any]:
-    return {name: value for name, value in asdict(model).items() if name not in ("name", "source")}
+    told = asdict(model)
+    return {name: told[name] for name in _COMPUTED_WITH}
 
 
 def _machine(machine: Machine) -> dict[str, Any]:

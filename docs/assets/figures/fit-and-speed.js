@@ -2,6 +2,7 @@
 (() => {
   "use strict";
 
+  const NO_ROOM = "does not fit";
   const sum = (values) => values.reduce((total, value) => total + value, 0);
 
   // What `gb10docs.roofline.estimate` computes, in the same order. Bytes, seconds and tokens a second.
@@ -15,12 +16,13 @@
 
     const touched = model.experts && model.experts * (1 - (1 - model.experts_used / model.experts) ** batch);
     const share = model.experts ? touched / model.experts : 0;
-    const reads = { embedding: model.tied ? 1 : 0, experts: share, expert_biases: share };
+    const reads = { embedding: model.tied ? 1 : 0, experts: share, expert_biases: share, vision: 0 };
     const weights = sum(Object.keys(values).map(bytes));
     const read = sum(Object.keys(values).map((part) => bytes(part) * (reads[part] ?? 1)));
 
     const tokens = model.full_layers * context + model.window_layers * Math.min(context, model.window);
-    const kept = batch * tokens * model.cache_values * tables.caches[cache];
+    const ofTokens = tokens * model.cache_values * tables.caches[cache];
+    const kept = batch * (ofTokens + model.state_bytes);
 
     const used = model.experts ? model.experts_used / model.experts : 0;
     const narrow = 2 * (values.attention + values.mlp + values.experts * used);
@@ -43,7 +45,9 @@
       weights, kept, overhead, needed, memory, touched, prefillTime,
       read: read + kept,
       keptPerToken: (model.full_layers + model.window_layers) * model.cache_values * tables.caches[cache],
-      verdict: needed / memory > 1 ? "does not fit" : needed / memory > tables.tight ? "tight" : "fits",
+      keptPerTokenBeyond:
+        (model.full_layers + (context >= model.window ? 0 : model.window_layers)) * model.cache_values * tables.caches[cache],
+      verdict: needed / memory > 1 ? NO_ROOM : needed / memory > tables.tight ? "tight" : "fits",
       limit: memoryTime >= arithmeticTime ? "memory" : "arithmetic",
       ceiling: batch / step,
       each: 1 / step,
@@ -58,15 +62,22 @@
   const gigabytes = (size) => `${number(size / 1e9, 2)} GB`;
   const speed = (value) => `${number(value, 1)} tok/s`;
 
+  const perToken = (made, { window, state_bytes: state }) => {
+    const { keptPerToken: first, keptPerTokenBeyond: then } = made;
+    const beyond = then === first ? "" : ` up to ${number(window)}, then ${number(then)}`;
+    return `${number(first)} bytes a token${beyond}${state ? `, and ${number(state / 1e6, 1)} MB a sequence` : ""}`;
+  };
+
   // What `gb10docs.roofline.shown` shows, to the digit.
   const shown = (tables, choice) => {
     const made = estimate(tables, choice);
-    const { experts } = tables.models[choice.model];
+    const model = tables.models[choice.model];
+    const { experts } = model;
     const [low, high] = tables.band;
     return {
       weights: gigabytes(made.weights),
       cache: gigabytes(made.kept),
-      cache_per_token: `${number(made.keptPerToken)} bytes`,
+      cache_per_token: perToken(made, model),
       overhead: gigabytes(made.overhead),
       needed: gigabytes(made.needed),
       memory: gigabytes(made.memory),
@@ -77,7 +88,7 @@
       ceiling: speed(made.ceiling),
       ceiling_each: speed(made.each),
       limit: made.limit,
-      expected: `${number(made.ceiling * low, 1)} to ${speed(made.ceiling * high)}`,
+      expected: made.verdict === NO_ROOM ? "" : `${number(made.ceiling * low, 1)} to ${speed(made.ceiling * high)}`,
       prefill: `${number(made.prefill)} tok/s`,
       prefill_time: `${number(made.prefillTime, 2)} s`,
     };
@@ -158,7 +169,7 @@
       const made = estimate(this.tables, choice);
       this.verdict.textContent =
         `${told.verdict[0].toUpperCase()}${told.verdict.slice(1)}: ${told.needed} of ${told.memory}. ` +
-        `At most ${told.ceiling}; expect ${told.expected}.`;
+        `At most ${told.ceiling}${told.expected ? `; expect ${told.expected}` : ""}.`;
       const most = Math.max(made.needed, made.memory);
       this.bar.replaceChildren(
         ...PIECES.map((piece) => {
@@ -180,14 +191,14 @@
         ...(told.experts ? [["Experts read, a layer", told.experts]] : []),
         ["Ceiling", told.ceiling],
         ["Ceiling of each sequence", told.ceiling_each],
-        ["Expected", told.expected],
+        ...(told.expected ? [["Expected", told.expected]] : []),
         ["Limit", told.limit],
       ];
       return [
         ["Memory, estimated", [
           ["Weights", told.weights, "weights"],
           ["KV cache", told.cache, "kept"],
-          ["A token of cache", told.cache_per_token],
+          ["The cache grows by", told.cache_per_token],
           ["Overhead", told.overhead, "overhead"],
           ["Needed", told.needed],
           ["There is", told.memory],
@@ -208,7 +219,7 @@
     told({ format, machine, batch, context }, model) {
       const { formats, machines, routing } = this.tables;
       const stays = `${formats[format].title}: ${formats[format].stays}.`;
-      const notes = [stays, ...machines[machine].notes];
+      const notes = [...model.notes, stays, ...machines[machine].notes];
       if (model.experts && batch > 1) notes.push(routing);
       if (model.positions && model.positions < context) notes.push(`The model was made for ${number(model.positions)} tokens.`);
       return notes;
