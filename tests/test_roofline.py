@@ -328,14 +328,25 @@ def test_every_model_can_be_estimated_in_every_format_that_suits() -> None:
 def test_every_kind_of_model_counts() -> None:
     experts: dict[str, Any] = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2}
     experts |= {"sliding_window": 4}
-    latent = {"kv_lora_rank": 4, "qk_rope_head_dim": 2, "qk_nope_head_dim": 2, "v_head_dim": 2}
+    latent: dict[str, Any] = {
+        "kv_lora_rank": 4,
+        "qk_rope_head_dim": 2,
+        "qk_nope_head_dim": 2,
+        "v_head_dim": 2,
+    }
     linear = {
         "linear_num_key_heads": 1,
         "linear_num_value_heads": 1,
         "linear_key_head_dim": 4,
         "linear_value_head_dim": 4,
     }
-    mamba = {"mamba_num_heads": 2, "mamba_head_dim": 4, "ssm_state_size": 4, "n_groups": 1, "conv_kernel": 4}
+    mamba: dict[str, Any] = {
+        "mamba_num_heads": 2,
+        "mamba_head_dim": 4,
+        "ssm_state_size": 4,
+        "n_groups": 1,
+        "conv_kernel": 4,
+    }
     mamba |= {"hybrid_override_pattern": "M*E-", "moe_shared_expert_intermediate_size": 4}
     experts |= latent | linear | mamba
     for kind in KINDS:
