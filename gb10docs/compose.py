@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from gb10docs import yaml_text
 from gb10docs.errors import GB10DocsError, did_you_mean
 
 FILE, OVERRIDE = "compose.yaml", "standin.yaml"
 """A Compose file, and what beside it swaps the images of its services where a stand-in answers."""
 _FILES = (FILE, "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _SERVED_NAME = ("--served-model-name", "--served_model_name", "--alias")
+_MODEL = ("--model", "--model-path", "-m")
 _PORT = ("--port",)
+_SWITCH = re.compile(
+    r"--(?:no|enable|disable|enforce|trust|use|skip|allow|async|return|verbose)[-_]|--verbose$|-v$"
+)
+"""Options of these engines that take no value."""
+_NUMBER = re.compile(r"-[0-9.]+")
 _MAX_LENGTH = ("--max-model-len", "--max_seq_len", "--context-length")
 _ENGINES = {
     "trtllm-serve": "trtllm",
@@ -27,6 +35,17 @@ _NIM, _NIM_OPTIONS = (
     {"NIM_MODEL_PATH": "--model", "NIM_SERVED_MODEL_NAME": "--served-model-name"},
 )
 """A NIM image starts its engine by itself; what that is told through the environment is an option elsewhere."""
+
+
+_AS_LISTS = {
+    "command": "[vllm, serve, MODEL]",
+    "entrypoint": "[vllm, serve]",
+    "ports": '["127.0.0.1:8001:8001"]',
+    "volumes": '["./conf:/etc/conf:ro"]',
+}
+_COLON = re.compile(r":(?![^{]*\})")
+"""Between the parts of a mount, not within `${NAME:-default}`."""
+_NAMES_ITS_MODEL = frozenset({"vllm", "trtllm", "sglang"})
 
 
 class BadService(GB10DocsError):
@@ -113,8 +132,10 @@ def with_override(service: Service) -> Service | None:
 def read_command(words: list[str]) -> Command:
     """Read the command list of a service."""
     program = PurePosixPath(words[0]).name if words else ""
-    engine = next((engine for word, engine in _ENGINES.items() if word in [program, *words]), "")
-    model = _model(words, engine)
+    called = [program, *words[1:]]
+    at = next((position for position, word in enumerate(called) if word in _ENGINES), -1)
+    engine = _ENGINES[called[at]] if at >= 0 else ""
+    model = _model(words[at + 1 :])
     named = _option(words, _SERVED_NAME)
     return Command(
         engine=engine,
@@ -134,6 +155,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadService(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
+        if isinstance(error, yaml_text.TooLargeError):
+            raise BadService(f"{file}:1: cannot be read: {error}: write it with fewer aliases") from error
         raise BadService(f"{file}:{mark.line + 1 if mark else 1}: no valid YAML: mend it") from error
     if not isinstance(described, dict):
         raise BadService(f"{file}:1: no table of keys: write it as Compose reads it")
@@ -149,7 +172,7 @@ def _parse(text: str) -> Any:
 
     for tag in ("!reset", "!override"):
         Loader.add_constructor(tag, lambda *_: None)
-    return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+    return yaml_text.load(text, Loader)
 
 
 def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Service:
@@ -160,11 +183,16 @@ def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Serv
             f"{file}: the command of '{name}' starts no engine that is known here: "
             f"write one of {', '.join(_ENGINES)}"
         )
+    if not said.model and said.engine in _NAMES_ITS_MODEL:
+        raise BadService(
+            f"{file}: the command of '{name}' does not say which model it loads: "
+            "name it right after 'serve', or with --model"
+        )
     if not said.max_model_len.isdecimal():
         raise BadService(
             f"{file}: the longest context of '{name}' is '{said.max_model_len}': write it as a number of tokens"
         )
-    mounts = tuple(_mount(volume) for volume in table.get("volumes") or [])
+    mounts = tuple(_mount(volume, name, file) for volume in _list("volumes", name, table, file))
     mounted = [file.parent / mount.source for mount in mounts if mount.source.startswith("./")]
     return Service(
         name=name,
@@ -183,12 +211,19 @@ def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Serv
 
 
 def _words(key: str, name: str, table: dict[str, Any], file: Path) -> list[str]:
-    words = table.get(key) or []
-    if not isinstance(words, list):
+    if isinstance(table.get(key), str):
         raise BadService(
             f"{file}: the {key} of '{name}' is a string: write it as a list, so that it can be read"
         )
-    return [str(word) for word in words]
+    return [str(word) for word in _list(key, name, table, file)]
+
+
+def _list(key: str, name: str, table: dict[str, Any], file: Path) -> list[Any]:
+    """A list of a service, empty where it has none."""
+    found = table.get(key) or []
+    if not isinstance(found, list):
+        raise BadService(f"{file}: '{key}' of '{name}' is no list: write it as one, as in {_AS_LISTS[key]}")
+    return found
 
 
 def _nim(table: dict[str, Any]) -> list[str]:
@@ -200,11 +235,22 @@ def _nim(table: dict[str, Any]) -> list[str]:
     return ["nim", *(word for pair in options for word in pair)]
 
 
-def _model(words: list[str], engine: str) -> str:
-    """What the server loads: the first word after the program that is no option."""
-    named = _option(words, ("--model", "--model-path"))
-    after = words[words.index("trtllm-serve") + 1 :] if engine == "trtllm" else words[1:]
-    return named or next((word for word in after if not word.startswith("-") and word != "serve"), "")
+def _model(after: list[str]) -> str:
+    """What the server loads: what an option names, else the first word after the program that is no option's."""
+    alone = [word for word in _without_options(after) if word != "serve"]
+    return _option(after, _MODEL) or next(iter(alone), "")
+
+
+def _without_options(words: list[str]) -> Iterator[str]:
+    """The words that are no option and no option's value; an option has one unless it is known to be a switch."""
+    takes_next = False
+    for word in words:
+        if word.startswith("-") and not _NUMBER.fullmatch(word):
+            takes_next = "=" not in word and not _SWITCH.match(word)
+        elif takes_next:
+            takes_next = False
+        else:
+            yield word
 
 
 def _option(words: list[str], names: tuple[str, ...]) -> str:
@@ -215,13 +261,18 @@ def _option(words: list[str], names: tuple[str, ...]) -> str:
     return ""
 
 
-def _mount(volume: object) -> Mount:
-    """One entry of `volumes`, written long or short; a volume's name has no slash."""
+def _mount(volume: object, name: str, file: Path) -> Mount:
+    """One entry of `volumes`, written long or short; a source that is no path is the name of a volume."""
     if isinstance(volume, dict):
         source, target = str(volume.get("source", "")), str(volume.get("target", ""))
     else:
-        source, _, target = str(volume).removesuffix(":ro").removesuffix(":rw").rpartition(":")
-    return Mount(target, source, "/" not in source)
+        parts = _COLON.split(str(volume))
+        source, target = ("", parts[0]) if len(parts) == 1 else (parts[0], parts[1])
+    if not target.strip():
+        raise BadService(
+            f"{file}: '{name}' mounts '{volume}', which names no path in the container: write it as ./conf:/etc/conf:ro"
+        )
+    return Mount(target, source, "/" not in source and not source.startswith((".", "~", "$")))
 
 
 def _environment(table: object) -> Iterator[tuple[str, str]]:
@@ -234,7 +285,7 @@ def _environment(table: object) -> Iterator[tuple[str, str]]:
 
 def _port(name: str, table: dict[str, Any], file: Path) -> int:
     """The first published port; all of them must be published on this machine only."""
-    published = [_published(entry) for entry in table.get("ports") or []]
+    published = [_published(entry) for entry in _list("ports", name, table, file)]
     if not published:
         raise BadService(f"{file}: '{name}' publishes no port: add one, as in 127.0.0.1:8001:8001")
     for host, port in published:

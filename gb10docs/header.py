@@ -124,6 +124,19 @@ def _matching(pattern: str, means: str) -> dict[str, Any]:
     return {"read": read, "means": means, "pattern": pattern}
 
 
+_ADDRESS = r"^$|^http://(127\.0\.0\.1|localhost):[0-9]{1,5}(/\S*)?$"
+_WANTED = "an address of this machine with its port, as in http://127.0.0.1:8080/health"
+
+
+def _address(value: Any, keys: Keys) -> Any:
+    found = re.fullmatch(_ADDRESS, _text(value, keys))
+    if not found:
+        raise BadHeader(f"'{keys[-1]}' is not written as one: {_WANTED}", keys, value)
+    if value and not 0 < int(value.split(":")[2].partition("/")[0]) < 2**16:
+        raise BadHeader(f"'{value}' has no port from 1 to 65535: write {_WANTED}", keys, value)
+    return value
+
+
 def _within(kind: type) -> Reader:
     return lambda value, keys: _filled(kind, value, keys)
 
@@ -202,10 +215,13 @@ class Header:
     )
     ready: str = field(
         default="",
-        metadata=_matching(
-            r"^$|^http://(127\.0\.0\.1|localhost):[0-9]{1,5}(/\S*)?$",
-            "Address that answers 200 once a foreground server is up: `http://127.0.0.1:8080/health`.",
-        ),
+        metadata={
+            **_key(
+                _address,
+                "Address that answers 200 once a foreground server is up: `http://127.0.0.1:8080/health`.",
+            ),
+            "pattern": _ADDRESS,
+        },
     )
     expect: Expect = field(default=Expect(), metadata=_key(_within(Expect), "Checks on the output."))
 

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from gb10docs import yaml_text
 from gb10docs.errors import did_you_mean
 from gb10docs.fences import BadPage, Fence, fences, front_matter_length, page_lines
 from gb10docs.includes import refuse_hidden_commands
@@ -183,7 +184,11 @@ def _front_matter(lines: list[str], path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        front = yaml.safe_load("\n".join(lines[1 : end - 1])) or {}
+        front = yaml_text.load("\n".join(lines[1 : end - 1])) or {}
+    except yaml_text.TooLargeError as error:
+        raise BadPage(
+            f"{path}:1: the front matter cannot be read: {error}: write it without aliases"
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise BadPage(
@@ -198,7 +203,7 @@ def front_matter_text(front: dict[str, Any], key: str, path: Path) -> str:
     """What the front matter says in words; empty where it says nothing.
 
     Raises:
-        BadPage: It is a list or a table, which may be long beyond measure once written out.
+        BadPage: It is a list or a table.
     """
     value = front.get(key)
     if isinstance(value, list | dict | set):

@@ -195,7 +195,17 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a title that is a list": (
         {"docs/p.md": f"---\na0: &a0 [x]\n{ALIASES}title: *a40\n---\n" + INCLUDE.format("a.sh")},
         "p",
+        "{root}/docs/p.md:1: the front matter cannot be read: it writes out to more than 100000 values",
+    ),
+    "a title that is a short list": (
+        {"docs/p.md": "---\ntitle: [x]\n---\n" + INCLUDE.format("a.sh")},
+        "p",
         "{root}/docs/p.md:1: 'title' is a list or a table: write it as one text",
+    ),
+    "a port that there is not": (
+        {"snippets/a.sh": step("ready = 'http://127.0.0.1:99999/'", "session = 's'")},
+        "lesson-01",
+        "{root}/snippets/a.sh:3: 'http://127.0.0.1:99999/' has no port from 1 to 65535",
     ),
     "a page beyond reading": (
         {"docs/p.md": "x" * (10**7 + 1)},

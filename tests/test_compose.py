@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from trees import Tree
 
-from gb10docs.compose import BadService, read_service
+from gb10docs.compose import BadService, Mount, read_service
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "command: [vllm, serve, /models/M, --served-model-name, M, --max-model-len=4096]"
@@ -119,6 +119,88 @@ def test_a_wrong_file_is_told(tree: Tree, content: str | bytes, says: str) -> No
     else:
         root = tree({"compose/x/compose.yaml": content})
         assert read_service(root, "compose/x:vllm", "").max_model_len == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "model"),
+    [
+        ("vllm serve --port 8001 org/M", "org/M"),
+        ("vllm serve org/M --port 8001", "org/M"),
+        ("vllm serve --enforce-eager --enable-prefix-caching org/M -tp 2", "org/M"),
+        ("vllm serve --seed -1 --port=8001 org/M", "org/M"),
+        ("vllm serve --port 8001 --model org/M", "org/M"),
+        ("/usr/bin/vllm serve org/M", "org/M"),
+        ("env A=b vllm serve --max-num-seqs 4 org/M", "org/M"),
+        ("trtllm-serve serve --host 0.0.0.0 org/M", "M"),
+        ("trtllm-serve --max_batch_size 4 org/M", "M"),
+        ("llama-server -m /models/vllm.gguf --alias vllm --port 8001", "vllm"),
+        ("python3 -m sglang.launch_server --model-path org/M --trust-remote-code", "org/M"),
+    ],
+)
+def test_the_model_of_a_command(tree: Tree, command: str, model: str) -> None:
+    words = ", ".join(f'"{word}"' for word in command.split())
+    root = tree({"compose/x/compose.yaml": service(f"command: [{words}]", PORTS)})
+    assert read_service(root, "compose/x:vllm", "").served_name == model
+
+
+@pytest.mark.parametrize(
+    "command", ["vllm, serve", "vllm, serve, --port, 8001", "trtllm-serve, --backend, pytorch"]
+)
+def test_a_command_that_does_not_name_its_model(tree: Tree, command: str) -> None:
+    said = complaint(tree, service(f'command: [{command}, --max-model-len, "1"]', PORTS))
+    assert "the command of 'vllm' does not say which model it loads: name it right after 'serve'" in said
+
+
+@pytest.mark.parametrize(
+    ("entry", "mount"),
+    [
+        ('"./conf:/etc/conf:ro,z"', Mount("/etc/conf", "./conf", False)),
+        ('"./conf:/etc/conf:ro"', Mount("/etc/conf", "./conf", False)),
+        ('"./conf:/etc/conf"', Mount("/etc/conf", "./conf", False)),
+        ('".:/etc/conf:Z"', Mount("/etc/conf", ".", False)),
+        ('"${HOME:-/root}/x:/etc/conf:rw,cached"', Mount("/etc/conf", "${HOME:-/root}/x", False)),
+        ('"$HOME:/etc/conf"', Mount("/etc/conf", "$HOME", False)),
+        ('"~/x:/etc/conf"', Mount("/etc/conf", "~/x", False)),
+        ('"cache:/etc/conf:nocopy"', Mount("/etc/conf", "cache", True)),
+        ('"/etc/conf"', Mount("/etc/conf", "", True)),
+    ],
+)
+def test_mounts(tree: Tree, entry: str, mount: Mount) -> None:
+    files = {"compose/x/compose.yaml": service(COMMAND, PORTS, f"volumes: [{entry}]"), "compose/x/conf": "x"}
+    found = read_service(tree(files), "compose/x:vllm", "")
+    assert found.mounts == (mount,)
+    assert [file.name for file in found.files] == [
+        "compose.yaml",
+        *(["conf"] if mount.source == "./conf" else []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("ports: 8001", "'ports' of 'vllm' is no list: write it as one, as in [\"127.0.0.1:8001:8001\"]"),
+        ("ports: {a: b}", "'ports' of 'vllm' is no list"),
+        ("volumes: 7", "'volumes' of 'vllm' is no list"),
+        ("volumes: {a: b}", "'volumes' of 'vllm' is no list"),
+        ("volumes: [null, '']", "'vllm' mounts '"),
+        ("volumes: ['./a:']", "'vllm' mounts './a:', which names no path in the container"),
+        ("entrypoint: 7", "'entrypoint' of 'vllm' is no list"),
+        ("command: 7", "'command' of 'vllm' is no list"),
+    ],
+)
+def test_what_is_no_list_is_told(tree: Tree, line: str, says: str) -> None:
+    key = line.partition(":")[0]
+    lines = {"command": COMMAND, "ports": PORTS} | {key: line}
+    assert says in complaint(tree, service(*lines.values()))
+
+
+def test_a_file_that_writes_out_to_more_than_memory_holds(tree: Tree) -> None:
+    growing = ["x0: &a0 {k: v}"]
+    growing += [f"x{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 41)]
+    bomb = "\n".join(growing) + "\n"
+    said = complaint(tree, bomb + service(COMMAND, PORTS, "environment: *a40"))
+    assert "cannot be read: it writes out to more than 100000 values" in said
+    assert "writes out to more" in complaint(tree, "a: &a [*a]\n" + service(COMMAND, PORTS))
 
 
 def test_a_folder_without_a_file(tree: Tree) -> None:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gb10docs import yaml_text
 from gb10docs.evidence_rows import rows_of, say
 from gb10docs.fences import fences, front_matter_length, page_lines
-from gb10docs.pages import Page, read_page
+from gb10docs.pages import Page, front_matter_text, read_page
 
 _LINK = re.compile(
-    r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|ipynb)(?=[#>)\s]|$)", re.MULTILINE
+    r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|markdown|ipynb)(?=[#>)\s]|$)",
+    re.MULTILINE,
 )
 _DRAWS = re.compile(r" *</?(?:div|p)\b[^>]*>")
 _DRAWING = re.compile(r' *<svg\b[^>]*?aria-label="([^"]*)".*?</svg>', re.DOTALL)
@@ -50,7 +52,7 @@ def twin(path: Path, root: Path) -> Twin:
     body = _expanded(page, lines, front, root)
     title = [] if any(line.startswith("# ") for line in body) else [f"# {page.title}", ""]
     text = "\n".join([*title, "\n".join(body).strip("\n")]) + "\n"
-    return Twin(twin_name(path, root), page.title, _description(lines[:front]), len(page.steps), text)
+    return Twin(twin_name(path, root), page.title, _description(lines[:front], path), len(page.steps), text)
 
 
 def notebook_twin(path: Path, root: Path, markdown: str) -> Twin:
@@ -95,7 +97,7 @@ def read_site(root: Path) -> Site:
 
     Loader.add_multi_constructor("", lambda *_: None)
     try:
-        told = yaml.load((root / "mkdocs.yml").read_text(encoding="utf-8"), Loader) or {}  # noqa: S506
+        told = yaml_text.load((root / "mkdocs.yml").read_text(encoding="utf-8"), Loader) or {}
     except FileNotFoundError:
         return Site(root.name)
     entries = [entry if isinstance(entry, dict) else {"Pages": entry} for entry in told.get("nav") or []]
@@ -106,7 +108,7 @@ def read_site(root: Path) -> Site:
 def _files(entry: Any) -> Iterator[str]:
     """Twins of the pages below an entry of the navigation."""
     if isinstance(entry, str):
-        yield re.sub(r"\.(md|ipynb)$", ".txt", entry)
+        yield re.sub(r"\.(md|markdown|ipynb)$", ".txt", entry)
         return
     for inner in entry.values() if isinstance(entry, dict) else entry or []:
         yield from _files(inner)
@@ -141,11 +143,9 @@ def _plain(lines: list[str]) -> Iterator[str]:
             yield _LINK.sub(r"\1\2.txt", _ATTRIBUTES.sub("", line))
 
 
-def _description(front: list[str]) -> str:
-    import yaml
-
-    table = yaml.safe_load("\n".join(front[1:-1])) if front else None
-    return str(table.get("description") or "") if isinstance(table, dict) else ""
+def _description(front: list[str], path: Path) -> str:
+    table = yaml_text.load("\n".join(front[1:-1])) if front else None
+    return front_matter_text(table, "description", path) if isinstance(table, dict) else ""
 
 
 def _link(one: Twin) -> str:
