@@ -301,10 +301,9 @@ def _report_fault() -> None:
     import os
     import traceback
 
-    from gb10docs.private import this_machine
-    from gb10docs.redact import Redactor
+    from gb10docs.private import redactor
 
-    told = Redactor.from_environment(os.environ, this_machine(os.environ)).text(traceback.format_exc())
+    told = redactor(os.environ).text(traceback.format_exc())
     print(
         f"{told}gb10docs: this is a fault of gb10docs itself, not of a page: please report it with the lines above; "
         "what was recorded before is kept",

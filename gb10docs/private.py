@@ -1,33 +1,129 @@
-"""What is private about this machine: the secrets in an environment, and the places that name machine and user."""
+"""What is private about this machine: its secrets, and the places that name machine and user.
+
+Secrets are what the environment holds under a name of one (`HF_TOKEN`, `DB_PASSWORD`), the passwords in its
+addresses, what `GB10DOCS_SECRETS=NAME,OTHER` and the `secret:NAME` needs of a page declare, and what the files hold
+that the Hub, curl, Docker and NGC keep their logins in.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextlib
+import json
+import os
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gb10docs.engines import environments
+from gb10docs.redact import SHORTEST_SECRET, SURE_SECRET, Redactor
+from gb10docs.tokens import is_secret
 
-SHORTEST_SECRET = 8
-"""Bytes; a shorter value could be any word."""
+if TYPE_CHECKING:
+    from gb10docs.plan import Plan
 
-_KNOWN_NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "NGC_API_KEY", "NGC_CLI_API_KEY")
-_SECRET_NAME = re.compile(r"(?:_TOKEN|_API_KEY|_ACCESS_KEY|_SECRET|PASSWORD|PASSWD)$")
-_CREDENTIALS = re.compile(r"://(?:[^/\s:@]*:)?([^/\s:@]{8,})@")
+DECLARED = "GB10DOCS_SECRETS"
+"""The variable that names others whose values are secret, with commas between."""
+
+_CREDENTIALS = re.compile(r"://(?:[^/\s:@]*:)?([^/\s@]+)@")
+_LARGEST_FILE = 2**18
 
 
-def secrets_in(env: Mapping[str, str]) -> dict[str, str]:
-    """The values of an environment that must not be shown, by the names of their variables."""
-    names = dict.fromkeys([*_KNOWN_NAMES, *(name for name in env if _SECRET_NAME.search(name))])
-    secrets = {name: env[name] for name in names if len(env.get(name, "")) >= SHORTEST_SECRET}
+def redactor(
+    env: Mapping[str, str], places: Mapping[str, str] | None = None, *, declared: Iterable[str] = ()
+) -> Redactor:
+    """What hides this machine's secrets and names, and the places given.
+
+    Args:
+        env: The environment.
+        places: Text to what replaces it, before this machine's own; see `gb10docs.places`.
+        declared: Names of variables whose values are secret, whatever they are called.
+    """
+    return Redactor(secrets_in(env, declared), {**(places or {}), **this_machine(env)})
+
+
+def of_run(root: Path, plans: Iterable[Plan]) -> Redactor:
+    """What hides, in all that a run tells, this machine's secrets and names and the secrets that the pages declare."""
+    steps = (planned.step for plan in plans for planned in plan.steps)
+    declared = {need.value for step in steps for need in step.snippet.header.needs if need.kind == "secret"}
+    return redactor(os.environ, {str(root): "."} | _own_python(), declared=declared)
+
+
+def of_tree(root: Path) -> Redactor:
+    """What hides them in what is made of a tree, such as its notebooks."""
+    made = of_run(root, ())
+    made.add_places(default_package_index())
+    return made
+
+
+def _own_python() -> dict[str, str]:
+    return {sys.prefix: ".venv"} if sys.prefix != sys.base_prefix else {}
+
+
+def secrets_in(env: Mapping[str, str], declared: Iterable[str] = ()) -> dict[str, str]:
+    """The values that must not be shown, by the names of their variables or of what keeps them."""
+    names = [*declared, *(name.strip() for name in env.get(DECLARED, "").split(","))]
+    secrets = {name: env[name] for name in names if len(env.get(name, "").encode()) >= SHORTEST_SECRET}
     for name, value in env.items():
-        credentials = _CREDENTIALS.search(value)
-        if credentials:
-            secrets.setdefault(name, credentials[1])
+        if name != DECLARED and len(value.encode()) >= SURE_SECRET and is_secret(name, value):
+            secrets.setdefault(name, value)
+    for name, value in env.items():
+        for number, password in enumerate(_CREDENTIALS.findall(value)):
+            if len(password) >= SHORTEST_SECRET:
+                secrets.setdefault(
+                    name if not number and name not in secrets else f"{name} {number + 1}", password
+                )
+    for label, value in _stored(env):
+        if len(value.encode()) >= SHORTEST_SECRET and value not in secrets.values():
+            known = label in secrets
+            secrets[f"{label} {sum(one.startswith(label) for one in secrets) + 1}" if known else label] = (
+                value
+            )
     return secrets
+
+
+def _stored(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What files keep of logins: a name for it, and the secret."""
+    home = Path(env.get("HOME") or "/")
+    hub = Path(env.get("HF_HOME") or Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "huggingface")
+    for file in (Path(env.get("HF_TOKEN_PATH") or hub / "token"), home / ".huggingface/token"):
+        yield "HF_TOKEN", _text(file).strip()
+    for value in re.findall(r"^\s*hf_token\s*=\s*(\S+)", _text(hub / "stored_tokens"), re.MULTILINE):
+        yield "HF_TOKEN", value
+    for value in re.findall(r"\bpassword\s+(\S+)", _text(Path(env.get("NETRC") or home / ".netrc"))):
+        yield "netrc", value
+    yield from _of_docker(_text(Path(env.get("DOCKER_CONFIG") or home / ".docker") / "config.json"))
+    ngc = Path(env.get("NGC_CLI_HOME") or home) / ".ngc/config"
+    for value in re.findall(r"^\s*apikey\s*=\s*(\S+)", _text(ngc), re.MULTILINE):
+        yield "NGC_API_KEY", value
+
+
+def _of_docker(config: str) -> Iterator[tuple[str, str]]:
+    """Logins as they are written there, and the passwords in them."""
+    try:
+        logins = json.loads(config)["auths"].values()
+        kept = [str(value) for login in logins for key, value in login.items() if key in _OF_A_LOGIN]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return
+    for value in kept:
+        yield "docker login", value
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError, ValueError):
+            yield "docker login", base64.b64decode(value, validate=True).decode().partition(":")[2]
+
+
+_OF_A_LOGIN = ("auth", "password", "identitytoken", "registrytoken")
+
+
+def _text(file: Path) -> str:
+    """What a file holds; nothing where there is none, or it is no file, too large or not ours to read."""
+    with contextlib.suppress(OSError, ValueError):
+        if file.is_file() and file.stat().st_size <= _LARGEST_FILE:
+            return file.read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 def this_machine(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,14 +1,15 @@
-"""Secrets and this machine's names, taken out of whatever is printed, reported or recorded.
+"""Secrets and this machine's names, taken out of whatever is shown, reported, recorded or written to a log.
 
-Output passes through a Redactor as it arrives, before anything else sees it. A secret is looked for in
-three views of the output: as it is; *squeezed*, with line ends, blanks, control characters and quotes taken
-out, so that it is found however it was wrapped; and *decoded*, with percent and backslash escapes resolved
-as well. Base64 is looked for at all three places that a secret can have in a group of three bytes. A hit is
-traced back to the bytes it came from, and those are replaced by `[HF_TOKEN]`, or by `[secret]` where only
-the shape of a token gave it away.
+A known secret is looked for in several views of a text: *squeezed*, with line ends, blanks, control characters and
+quotes taken out, so that it is found however it was wrapped; *shown*, with colours, titles and characters that
+nobody sees taken out first, as reports do; *struck*, with what backspaces erase taken out; and each of these
+*decoded*, with percent and backslash escapes resolved. Base64 is looked for at all three places that a secret can
+have in a group of three bytes. Where lines have something before them, as in a log or a table, it is followed from
+line to line. A hit is traced back to the bytes it came from, and those are replaced by `[HF_TOKEN]`, or by
+`[secret]` where only the shape of a token gave it away.
 
-Left alone, on purpose: values shorter than eight bytes, parts of a secret, a secret spread over more than 2
-KiB or over two streams, and encodings nobody uses by accident (hexadecimal, base64 of base64).
+Left alone, on purpose: values shorter than four bytes, parts of a secret, a secret spread over more than 8 KiB or
+over two streams, and encodings nobody uses by accident (hexadecimal, base64 of base64).
 """
 
 from __future__ import annotations
@@ -21,27 +22,28 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-from gb10docs.private import SHORTEST_SECRET, secrets_in
-from gb10docs.tokens import Span, any_in, beginnings, token_spans, token_under_way
+from gb10docs.places import Places
+from gb10docs.printing import unseen
+from gb10docs.tokens import Span, token_spans, token_under_way
 
-_SHORTEST_NAME = 4
-_REACH = 2048
-_CONTEXT = 4
+SHORTEST_SECRET = 4
+"""Bytes; a shorter value is any word."""
+SURE_SECRET = 8
+"""Bytes from which on a value is masked wherever it stands, in any form; a shorter one only as a whole word."""
+
+_REACH = 8192
+_BLOCK = 2**16
+_CONTEXT = 256
 """Bytes already given back that a stream remembers: they tell where a word or a secret begins."""
+_FIRST_PART = 4
+"""Bytes of a secret that stand on a line before it goes on in the next one."""
 
-_COMMON = """
-admin arm64 build builder compose cuda debian default desktop develop developer dgx-spark docker ec2-user
-github gitlab guest home host jenkins jetson jovyan laptop linux local localhost machine main model nobody
-node nvidia ollama python root runner sglang spark student system test tester trtllm ubuntu user users vllm
-work worker workspace workstation
-"""
-_COMMON_NAMES = frozenset(_COMMON.split())
-"""Names that identify nobody and stand in ordinary text, which masking them would corrupt."""
-
-_SPREAD = bytes(range(33)) + b"'\""
-_WRAPS = re.compile(rb"\\\r?\n|[\x00-\x20'\"]+")
+_SPREAD = bytes(range(33)) + b"\x7f'\""
+_WRAPS = re.compile(rb"\\\r?\n|[\x00-\x20\x7f'\"]+")
 _ESCAPES = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})|\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|[nrtbf]?)")
-_UNFINISHED_ESCAPE = re.compile(rb"(?:%(?:25)*[0-9A-Fa-f]?|\\(?:x[0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3})?)\Z")
+_ERASED = re.compile(rb"(?:[^\n\x08\x80-\xff]|[\xc0-\xff][\x80-\xbf]*)\x08")
+_ERASINGS = 64
+"""Most backspaces in a row that are followed."""
 
 
 class Redactor:
@@ -51,26 +53,25 @@ class Redactor:
         """Take the values to hide.
 
         Args:
-            secrets: Name to value, as in `HF_TOKEN` to the token; values under eight bytes are left alone.
-            places: Text to what replaces it, as in `/home/ann` to `~`. One with a slash is replaced where a
-                path begins with it; any other (a user, a host, an address) only as a whole word, and not at
-                all if it is shorter than four characters or too common (`root`, `ubuntu`) to tell anything.
+            secrets: Name to value, as in `HF_TOKEN` to the token; values under four bytes are left alone, those
+                under eight masked as whole words only.
+            places: Text to what replaces it, as in `/home/ann` to `~`; see `Places`.
         """
         self._labels: dict[bytes, bytes] = {}
+        self._words: dict[bytes, bytes] = {}
         for name, value in secrets.items():
-            for needle in _needles(value):
-                self._labels.setdefault(needle, f"[{name}]".encode())
-        self._under_way = _Openings(self._labels)
-        telling = {text: word for text, word in (places or {}).items() if _is_telling(text)}
-        self._places = {os.fsencode(text): word.encode() for text, word in telling.items()}
-        self._place = _place_pattern(self._places)
-        self._place_under_way = _Openings(end for place in self._places for end in _place_endings(place))
-        self._reach = max(_REACH, 8 * self._under_way.longest)
+            label, raw = f"[{name}]".encode(), os.fsencode(value.strip())
+            if SHORTEST_SECRET <= len(raw) < SURE_SECRET:
+                self._words.setdefault(raw, label)
+            for needle in _needles(value.strip()):
+                self._labels.setdefault(needle, label)
+        self._places = Places(places or {})
+        self.reach = max(_REACH, 8 * max(map(len, self._labels), default=0))
+        """Most bytes that one secret is spread over."""
 
-    @classmethod
-    def from_environment(cls, env: Mapping[str, str], places: Mapping[str, str] | None = None) -> Redactor:
-        """A redactor of the secrets that an environment holds, by the names of its variables."""
-        return cls(secrets_in(env), places)
+    def add_places(self, places: Mapping[str, str]) -> None:
+        """More texts, and what replaces them."""
+        self._places.add(places)
 
     def stream(self) -> Stream:
         """A filter for one stream of output."""
@@ -83,77 +84,61 @@ class Redactor:
         return _masked(data, 0, len(data), spans).decode("utf-8", "surrogatepass") if spans else text
 
     def part(self, data: bytes, begin: int, end: int) -> bytes:
-        """Those bytes of the data, redacted with an eye to what stands before and after them."""
-        return _masked(data, begin, end, self.spans(data))
+        """Those bytes of the data, redacted with an eye to what stands before and after them, as UTF-8."""
+        before, wanted, after = (_as_utf8(piece) for piece in (data[:begin], data[begin:end], data[end:]))
+        spans = self.spans(before + wanted + after)
+        return _masked(before + wanted, len(before), len(before) + len(wanted), spans)
 
-    @property
-    def reach(self) -> int:
-        """Most bytes that one secret is spread over."""
-        return self._reach
+    def settled(self, data: bytes) -> int:
+        """Up to where the data does not end in what may be the beginning of a secret."""
+        tail = _View(data[-512:]).rewritten(unseen()).squeezed()
+        begun = max((_begun(tail.text, needle) for needle in self._labels), default=0)
+        letters = len(tail.text) - begun
+        at = tail.origin(letters, letters + 1)[0] if begun else len(data[-512:])
+        return min(len(data) - len(data[-512:]) + at, token_under_way(data))
 
     def spans(self, data: bytes) -> list[Span]:
         """What is to be replaced, in order; no two overlap."""
         if len(data) < SHORTEST_SECRET:
-            return list(self._place_spans(data))
-        return _merged([*self._secret_spans(data), *token_spans(data), *self._place_spans(data)])
+            return []
+        views = list(_views(data))
+        found = [span for view in views for span in self._secret_spans(view)]
+        for view in views[:2]:
+            for span in (
+                *token_spans(view.text),
+                *self._places.spans(view.text),
+                *self._word_spans(view.text),
+            ):
+                begin, end = view.origin(span.begin, span.end)
+                found.append(span._replace(begin=begin, end=end))
+        return _merged(found)
 
-    def settled(self, data: bytes) -> int:
-        """Up to where the data holds nothing that further bytes could turn into something to replace."""
-        start = max(0, len(data) - self._reach)
-        tail = data[start:]
-        at = min(self._secret_under_way(tail), token_under_way(tail), self._place_under_way.find(tail))
-        return start + at
-
-    @property
-    def longest_hold(self) -> int:
-        """Most bytes that a stream ever holds back."""
-        return 2 * self._reach
-
-    def _secret_spans(self, data: bytes) -> Iterator[Span]:
+    def _secret_spans(self, view: _View) -> Iterator[Span]:
         if not self._labels:
             return
-        squeezed = _squeeze(data)
-        found = [needle for needle in self._labels if needle in squeezed]
-        if found:
-            wraps = _Trace(data, _WRAPS)
-            for begin, end, needle in _occurrences(squeezed, found):
-                yield Span(*wraps.origin(begin, end), self._labels[needle], 2)
-        if b"%" not in squeezed and b"\\" not in squeezed:
-            return
-        decoded = _ESCAPES.sub(_letter, squeezed)
-        found = [needle for needle in self._labels if needle in decoded]
-        if found:
-            wraps, escapes = _Trace(data, _WRAPS), _Trace(squeezed, _ESCAPES)
-            for begin, end, needle in _occurrences(decoded, found):
-                yield Span(*wraps.origin(*escapes.origin(begin, end)), self._labels[needle], 2)
+        squeezed = view.squeezed()
+        begun = [needle for needle in self._labels if needle[:_FIRST_PART] in squeezed.text]
+        yield from self._whole(squeezed, begun)
+        for needle in begun:
+            for begin, end in _over_lines(view.text, needle):
+                yield Span(*view.origin(begin, end), self._labels[needle], 2)
+        if b"%" in squeezed.text or b"\\" in squeezed.text:
+            yield from self._whole(squeezed.rewritten(_ESCAPES), self._labels)
 
-    def _secret_under_way(self, data: bytes) -> int:
-        if not self._labels:
-            return len(data)
-        joined = data.removesuffix(b"\r").removesuffix(b"\\")
-        if not joined.endswith(b"\\") and data.startswith(b"\\", len(joined)):
-            return min(self._secret_under_way(joined), len(joined))
-        squeezed = _squeeze(data)
-        first = self._under_way.find(squeezed)
-        if b"%" in squeezed or b"\\" in squeezed:
-            unfinished = _UNFINISHED_ESCAPE.search(squeezed)
-            stem = squeezed[: unfinished.start()] if unfinished else squeezed
-            first = min(first, len(stem))
-            decoded = _ESCAPES.sub(_letter, stem)
-            at = self._under_way.find(decoded)
-            if at < len(decoded):
-                first = min(first, _Trace(stem, _ESCAPES).origin(at, at + 1)[0])
-        return _unsqueezed(data, len(squeezed) - first)
+    def _whole(self, view: _View, needles: Iterable[bytes]) -> Iterator[Span]:
+        for needle in needles:
+            for begin in _occurrences(view.text, needle):
+                yield Span(*view.origin(begin, begin + len(needle)), self._labels[needle], 2)
 
-    def _place_spans(self, data: bytes) -> Iterator[Span]:
-        if self._place is None or not any_in(self._places, data):
-            return
-        for match in self._place.finditer(data):
-            yield Span(match.start(), match.end(), self._places[match[0]], 0)
+    def _word_spans(self, data: bytes) -> Iterator[Span]:
+        for word, label in self._words.items():
+            if word in data:
+                for match in re.finditer(rb"(?<![A-Za-z0-9])%b(?![A-Za-z0-9])" % re.escape(word), data):
+                    yield Span(match.start(), match.end(), label, 2)
 
 
 class Stream:
-    """One stream of output on its way through a Redactor, in chunks of any size."""
+    """One stream of output on its way through a Redactor, in blocks: what comes last is held until there is more."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -161,50 +146,53 @@ class Stream:
         self._fresh = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Take output; give back what is settled, holding only what could still become a secret."""
-        data = self._held + data
-        settled = self._redactor.settled(data)
-        if len(data) - settled <= _CONTEXT and data.endswith(b"\n"):
-            return self._release(data, len(data))
-        return self._release(data, settled)
+        """Take output; give back what no later output can turn into something to replace."""
+        self._held += data
+        if len(self._held) < _BLOCK + 2 * self._redactor.reach:
+            return b""
+        end = len(self._held) - self._redactor.reach
+        return self._release(
+            self._held.rfind(b"\n", len(self._held) - 2 * self._redactor.reach, end) + 1 or end
+        )
 
     def finish(self) -> bytes:
         """Give back what is still held: the stream has ended."""
-        if self._fresh == len(self._held):
-            return b""
-        return self._release(self._held, len(self._held))
+        return self._release(len(self._held))
 
-    def _release(self, data: bytes, end: int) -> bytes:
-        spans = self._redactor.spans(data)
+    def _release(self, end: int) -> bytes:
+        spans = self._redactor.spans(self._held)
         for span in spans:
-            if span.begin < end < span.end and len(data) - span.begin <= self._redactor.longest_hold:
-                end = span.begin
-        end = max(end, self._fresh)
-        released = _masked(data, self._fresh, end, spans)
+            if span.begin < end < span.end:
+                end = span.end
+        released = _masked(self._held, self._fresh, end, spans)
         seen = max(0, end - _CONTEXT)
-        self._held, self._fresh = data[seen:], end - seen
+        self._held, self._fresh = self._held[seen:], end - seen
         return released
 
 
-class _Openings:
-    """Finds where, at the end of a text, one of several words has begun."""
+class _View:
+    """A text made from another by taking pieces out or rewriting them, and the way back to the first."""
 
-    def __init__(self, words: Iterable[bytes]) -> None:
-        self._words = tuple(dict.fromkeys(words))
-        self.longest = max(map(len, self._words), default=0)
-        heads = dict.fromkeys(beginnings(word[:4], b"") for word in self._words)
-        self._heads = re.compile(b"|".join(heads)) if heads else None
+    def __init__(self, text: bytes, made_from: _View | None = None, by: re.Pattern[bytes] = _WRAPS) -> None:
+        self.text = text
+        self._made_from, self._by = made_from, by
+        self._trace: _Trace | None = None
 
-    def find(self, text: bytes) -> int:
-        """Where the first begins; the text's length where none does."""
-        at = len(text) - self.longest
-        while self._heads and (match := self._heads.search(text, max(0, at))):
-            at = match.start()
-            rest = text[at:]
-            if any(word.startswith(rest) and word != rest for word in self._words):
-                return at
-            at += 1
-        return len(text)
+    def rewritten(self, pattern: re.Pattern[bytes]) -> _View:
+        """Each match of the pattern replaced by the letter that it stands for, or by nothing."""
+        return _View(pattern.sub(_letter, self.text), self, pattern)
+
+    def squeezed(self) -> _View:
+        """Less all that a secret can be wrapped with."""
+        text = self.text.replace(b"\\\r\n", b"").replace(b"\\\n", b"") if b"\\" in self.text else self.text
+        return _View(text.translate(None, _SPREAD), self, _WRAPS)
+
+    def origin(self, begin: int, end: int) -> tuple[int, int]:
+        """Begin and end in the first text of a stretch of this one."""
+        if not self._made_from:
+            return begin, end
+        self._trace = self._trace or _Trace(self._made_from.text, self._by)
+        return self._made_from.origin(*self._trace.origin(begin, end))
 
 
 class _Trace:
@@ -216,7 +204,7 @@ class _Trace:
         for match in rewritten.finditer(original):
             size += match.start() - end
             end = match.end()
-            letters = b"" if rewritten is _WRAPS else _letter(match)
+            letters = _letter(match)
             if letters:
                 self._add(size, match.start(), end)
                 size += len(letters)
@@ -235,17 +223,38 @@ class _Trace:
         return start, self._whole[last] or self._from[last] + end - self._at[last]
 
 
+def _views(data: bytes) -> Iterator[_View]:
+    """A text as it is, as reports show it, and as a terminal does; those that are not the same."""
+    plain = _View(data)
+    yield plain
+    shown = plain.rewritten(unseen())
+    if shown.text != data:
+        yield shown
+    struck = plain
+    for _ in range(_ERASINGS):
+        if b"\x08" not in struck.text:
+            break
+        struck = struck.rewritten(_ERASED)
+    if struck is not plain:
+        yield struck.rewritten(unseen())
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """With what is no text replaced, as it is shown: that is something a secret could be spread over."""
+    return data if data.isascii() else data.decode(errors="replace").encode()
+
+
 def _needles(value: str) -> Iterator[bytes]:
     """What a secret looks like in the squeezed and in the decoded view."""
     for part in (value, *value.splitlines()):
         raw = os.fsencode(part)
-        if len(raw) < SHORTEST_SECRET or (part != value and len(raw) < 2 * SHORTEST_SECRET):
+        if len(raw) < SURE_SECRET or (part != value and len(raw) < 2 * SURE_SECRET):
             continue
         escaped = [json.dumps(part)[1:-1].encode(), quote(raw, safe="").encode(), quote_plus(raw).encode()]
         for form in (raw, *escaped, *_base64_cores(raw)):
-            squeezed = _squeeze(form)
+            squeezed = _View(form).squeezed().text
             for needle in (squeezed, _ESCAPES.sub(_letter, squeezed), squeezed.replace(b"\\", b"")):
-                if len(needle) >= SHORTEST_SECRET // 2:
+                if len(needle) >= SURE_SECRET // 2:
                     yield needle
 
 
@@ -258,62 +267,65 @@ def _base64_cores(raw: bytes) -> Iterator[bytes]:
         yield core.translate(bytes.maketrans(b"+/", b"-_"))
 
 
-def _squeeze(data: bytes) -> bytes:
-    if b"\\" in data:
-        data = data.replace(b"\\\r\n", b"").replace(b"\\\n", b"")
-    return data.translate(None, _SPREAD)
-
-
-def _unsqueezed(data: bytes, letters: int) -> int:
-    """Where in the data its last so many squeezed letters begin."""
-    size = 64 + 4 * letters if letters else 0
-    while size < len(data) and len(_squeeze(data[-size:])) < letters:
-        size *= 2
-    tail = data[-size:] if size else b""
-    begin = len(_squeeze(tail)) - letters
-    return len(data) - len(tail) + (_Trace(tail, _WRAPS).origin(begin, begin + 1)[0] if letters else 0)
-
-
 def _letter(escape: re.Match[bytes]) -> bytes:
     """What an escape stands for; nothing if that is something a secret can be spread over, or a backslash."""
-    code = escape[1] or escape[2] or escape[3]
-    if not code:
+    if not escape.lastindex:
         return b""
-    letter = chr(int(code, 16)).encode("utf-8", "surrogatepass") if escape[3] else bytes([int(code, 16)])
+    code = escape[escape.lastindex]
+    letter = chr(int(code, 16)).encode("utf-8", "surrogatepass") if len(code) == 4 else bytes([int(code, 16)])
     return letter.translate(None, _SPREAD + b"\\")
 
 
-def _occurrences(text: bytes, needles: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    for needle in needles:
-        at = text.find(needle)
-        while at >= 0:
-            yield at, at + len(needle), needle
-            at = text.find(needle, at + 1)
+def _occurrences(text: bytes, needle: bytes) -> Iterator[int]:
+    at = text.find(needle)
+    while at >= 0:
+        yield at
+        at = text.find(needle, at + 1)
 
 
-def _is_telling(place: str) -> bool:
-    if "/" in place:
-        return len(place.strip("/")) >= _SHORTEST_NAME - 1
-    return len(place) >= _SHORTEST_NAME and place.lower() not in _COMMON_NAMES
+def _over_lines(text: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
+    """The parts of a secret that goes on from line to line, each with something before or after it."""
+    at = text.find(needle[:_FIRST_PART])
+    while at >= 0:
+        parts, rest = _followed(text, at, needle)
+        if len(parts) > 1 and len(needle) - len(rest) >= SURE_SECRET:
+            yield from parts
+        at = text.find(needle[:_FIRST_PART], parts[0][1])
 
 
-def _place_pattern(places: Iterable[bytes]) -> re.Pattern[bytes] | None:
-    """Longest first; a path begins where a path can, a word is whole."""
-    alternatives = []
-    for place in sorted(places, key=len, reverse=True):
-        if b"/" not in place:
-            alternatives.append(rb"(?<![\w-])" + re.escape(place) + rb"(?![\w-])")
-        else:
-            after = b"" if place.endswith(b"/") else rb"(?![\w-]|\.\w)"
-            alternatives.append(rb"(?:(?<![\w.~-])|(?<=[\s=]-[A-Za-z]))" + re.escape(place) + after)
-    return re.compile(b"|".join(alternatives)) if alternatives else None
+def _followed(text: bytes, begin: int, rest: bytes) -> tuple[list[tuple[int, int]], bytes]:
+    """The parts that are there from line to line, and what is missing after them."""
+    parts: list[tuple[int, int]] = []
+    while begin >= 0:
+        size = _alike(text, begin, rest)
+        end, rest = begin + size, rest[size:]
+        parts.append((begin, end))
+        line_end = -1 if not rest or text[end : end + 1].isalnum() else text.find(b"\n", end, end + _REACH)
+        begin = _continued(text, line_end + 1, rest) if line_end >= 0 else -1
+    return parts, rest
 
 
-def _place_endings(place: bytes) -> tuple[bytes, ...]:
-    """A place with what must be seen after it before it is known to have ended, and one byte more."""
-    if place.endswith(b"/"):
-        return (place,)
-    return (place + b"\0", place + b".\0") if b"/" in place else (place + b"\0",)
+def _alike(text: bytes, begin: int, needle: bytes) -> int:
+    """How many bytes of the needle stand there."""
+    size = min(_FIRST_PART, len(needle))
+    while size < len(needle) and text[begin + size : begin + size + 1] == needle[size : size + 1]:
+        size += 1
+    return size
+
+
+def _continued(text: bytes, begin: int, rest: bytes) -> int:
+    """Where on the line that begins there a secret goes on; -1 where it does not."""
+    line_end = text.find(b"\n", begin, begin + _REACH)
+    line = text[begin : line_end if line_end >= 0 else begin + _REACH]
+    after = rb"(?![A-Za-z0-9])" if len(rest) <= _FIRST_PART else b""
+    match = re.search(rb"(?<![A-Za-z0-9])%b%b" % (re.escape(rest[:_FIRST_PART]), after), line)
+    return begin + match.start() if match else -1
+
+
+def _begun(text: bytes, needle: bytes) -> int:
+    """How many letters of the needle's beginning, three at least, the text ends in."""
+    sizes = range(min(len(needle) - 1, len(text)), 2, -1)
+    return next((size for size in sizes if text.endswith(needle[:size])), 0)
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -17,12 +17,13 @@ from functools import partial
 from pathlib import Path
 
 import gb10docs
-from gb10docs import blame, machine, ports, processes, servers, standing_alone
+from gb10docs import blame, machine, ports, private, processes, servers, standing_alone
 from gb10docs.errors import GB10DocsError
 from gb10docs.expect import check
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
+from gb10docs.redact import Redactor
 from gb10docs.results import Outcome, Report, StepResult, summarize
 from gb10docs.running_servers import RunningServers
 from gb10docs.script_requirements import Interpreters
@@ -44,12 +45,13 @@ def run_plans(
     keep: Keep | None = None,
     keep_going: bool = False,
     fetching: FetchProgress | None = None,
+    redactor: Redactor | None = None,
 ) -> tuple[list[Report], bool]:
     """Run the pages of an invocation; returns their reports, and whether it was interrupted.
 
     A page that builds on one in which a step failed is reported, but not begun. `keep` gets each page's plan and
     report as soon as the page has ended, however it ended: before any observer hears of its end, and before the
-    next page begins.
+    next page begins. What is told and kept is masked by `redactor`; by this machine's own where none is given.
 
     Raises:
         Busy: Another run holds the machine.
@@ -57,7 +59,8 @@ def run_plans(
     reports: list[Report] = []
     stopped: set[str] = set()
     interrupted = False
-    with workplace(root) as place, Signals(place.processes) as signals:
+    redactor = redactor or private.of_run(root, plans)
+    with workplace(root, redactor) as place, Signals(place.processes) as signals:
         try:
             with signals.interruptible():
                 place.prepare(plans, fetching)

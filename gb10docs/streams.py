@@ -41,9 +41,11 @@ class Filter(Protocol):
 class Masking(Protocol):
     """What takes secrets out of output; see `gb10docs.redact`."""
 
-    @property
-    def reach(self) -> int:
-        """Most bytes that one secret is spread over."""
+    reach: int
+    """Most bytes that one secret is spread over."""
+
+    def settled(self, data: bytes) -> int:
+        """Up to where the data does not end in what may be the beginning of a secret."""
 
     def part(self, data: bytes, begin: int, end: int) -> bytes:
         """Those bytes of the data, masked with an eye to what stands before and after them."""
@@ -110,7 +112,8 @@ class Capture:
     def last_line(self) -> str:
         """The line that was printed last, masked, for a progress display."""
         data = bytes((self._tail or self._head)[-_LIVE - self._margin :])
-        shown = self._masking.part(data, max(0, len(data) - _LIVE), len(data))
+        end = self._masking.settled(data)
+        shown = self._masking.part(data, min(end, max(0, len(data) - _LIVE)), end)
         lines = shown.rstrip().rsplit(b"\n", 1)
         return lines[-1].rsplit(b"\r", 1)[-1].decode(errors="replace").strip()
 

@@ -69,12 +69,14 @@ def show_plan(selection: Selection) -> int:
 
 def run(selection: Selection, wishes: Wishes) -> int:
     """Run; report and record each page as it ends; returns the exit status."""
+    from gb10docs import private
     from gb10docs.reports import console, github
     from gb10docs.run import run_plans
 
     root = find_root(selection.root)
     plans = _plans(selection, root)
-    delivery = _delivery(plans, root, wishes)
+    redactor = private.of_run(root, plans)
+    delivery = _delivery(plans, root, wishes, redactor)
     stream = sys.stderr if delivery.on_stdout else sys.stdout
     show = console.Console(stream)
     observer = Observers([show, *github.observers(stream=stream)])
@@ -86,6 +88,7 @@ def run(selection: Selection, wishes: Wishes) -> int:
             keep=delivery.keep,
             keep_going=wishes.keep_going,
             fetching=show.fetching,
+            redactor=redactor,
         )
     finally:
         delivery.finish()
@@ -96,8 +99,9 @@ def run(selection: Selection, wishes: Wishes) -> int:
     return NOT_WRITTEN if delivery.failed else _exit_status(delivery.reports, wishes)
 
 
-def _delivery(plans: list[Plan], root: Path, wishes: Wishes) -> Delivery:
+def _delivery(plans: list[Plan], root: Path, wishes: Wishes, redactor: Redactor) -> Delivery:
     """Where reports and evidence go; refuses what cannot be written before anything runs."""
+    from gb10docs import private
     from gb10docs.delivery import Delivery
     from gb10docs.reports import github
 
@@ -105,17 +109,9 @@ def _delivery(plans: list[Plan], root: Path, wishes: Wishes) -> Delivery:
     if wishes.record:
         from gb10docs.recording import Recording
 
-        recording = Recording(plans, root, _redactor(root), wishes.recorded_by)
+        redactor.add_places(private.default_package_index())
+        recording = Recording(plans, root, redactor, wishes.recorded_by)
     return Delivery(recording, wishes.json_file, wishes.junit_file, github.summary_file(os.environ))
-
-
-def _redactor(root: Path) -> Redactor:
-    """What masks a ledger: more than a run's own, since ledgers are published."""
-    from gb10docs.private import default_package_index, this_machine
-    from gb10docs.redact import Redactor
-
-    places = {str(root): ".", sys.prefix: ".venv"} | this_machine(os.environ) | default_package_index()
-    return Redactor.from_environment(os.environ, places)
 
 
 def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:

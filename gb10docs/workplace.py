@@ -14,7 +14,6 @@ from gb10docs import lock, notes, processes
 from gb10docs.errors import GB10DocsError
 from gb10docs.notes import Note
 from gb10docs.plan import Plan
-from gb10docs.private import this_machine
 from gb10docs.redact import Redactor
 from gb10docs.targets.real import search_path
 
@@ -32,10 +31,10 @@ class NoRoom(GB10DocsError):
 class Workplace:
     """Where pages are run; nothing of it is left when it is closed."""
 
-    def __init__(self, root: Path, scratch: Path, texts: Path, note: Note) -> None:
+    def __init__(self, root: Path, scratch: Path, texts: Path, note: Note, redactor: Redactor) -> None:
         self.root, self.scratch, self.texts, self.note = root, scratch, texts, note
-        places = {f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": "", str(root): "."}
-        self.redactor = Redactor.from_environment(os.environ, {**places, **this_machine(os.environ)})
+        self.redactor = redactor
+        redactor.add_places({f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": ""})
         self.environment: Mapping[str, str] = {}
         self.supply: Supply | nvidia.Supply | None = None
         self._identity = note.run
@@ -78,7 +77,7 @@ class Workplace:
 
 
 @contextlib.contextmanager
-def workplace(root: Path) -> Iterator[Workplace]:
+def workplace(root: Path, redactor: Redactor) -> Iterator[Workplace]:
     """Take the machine, clear away what killed runs have left, and leave it as it was.
 
     Raises:
@@ -94,7 +93,7 @@ def workplace(root: Path) -> Iterator[Workplace]:
         for folder in {scratch, texts}:
             stack.enter_context(_made(folder))
         stack.enter_context(processes.marking(identity))
-        yield Workplace(root, scratch, texts, note)
+        yield Workplace(root, scratch, texts, note, redactor)
 
 
 @contextlib.contextmanager

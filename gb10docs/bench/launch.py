@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs import ports
-from gb10docs.private import this_machine
-from gb10docs.redact import Redactor
+from gb10docs.private import redactor
 
 _SOCKET = Path("/var/run/docker.sock")
 _PROXY = "docker-proxy"
@@ -38,8 +37,8 @@ def find(port: int) -> Launch:
 
 def shown(words: Sequence[str]) -> tuple[str, ...]:
     """A command line without secrets, and without what names this machine and its user."""
-    redactor = Redactor.from_environment(os.environ, this_machine(os.environ))
-    return tuple(redactor.text(_kept(before, word)) for before, word in pairwise(("", *words)))
+    mask = redactor(os.environ).text
+    return tuple(mask(_kept(before, word)) for before, word in pairwise(("", *words)))
 
 
 def _kept(before: str, word: str) -> str:

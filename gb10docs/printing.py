@@ -1,0 +1,79 @@
+"""Text made fit to be shown: nothing in it moves a cursor, sets a title, reorders or hides what stands around it.
+
+File names, titles, arguments, headers and what servers say come from outside. They reach a terminal only through
+`Printing`, which stands before standard output and error, so that no place that prints has to think of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import TextIO
+
+_SEQUENCE = (
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # as for colours
+    r"|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # as for titles and links
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+_REORDERS = r"[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_NOT_FIT = re.compile(f"{_SEQUENCE}|{_CONTROL}|{_REORDERS}")
+_UNSEEN = (
+    (0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFF), (0xE0000, 0xE01EF),
+)  # fmt: skip
+"""Code points that draw nothing, reorder what is around them, or are none: first and last of each range."""
+
+
+def printable(text: str) -> str:
+    """Text less terminal control sequences, control characters and what reorders it, tabs and line ends kept."""
+    return text if text.isascii() and text.isprintable() else _NOT_FIT.sub("", text.replace("\r\n", "\n"))
+
+
+def on_one_line(text: str) -> str:
+    r"""Printable text of one line: a line end in it is shown as `\n`, since what follows could be a command."""
+    return printable(text.replace("\r\n", "\n").replace("\n", r"\n").replace("\r", r"\r"))
+
+
+def is_fit(name: str) -> bool:
+    """Whether a name can be shown as it is, on one line."""
+    return name == on_one_line(name)
+
+
+@cache
+def unseen() -> re.Pattern[bytes]:
+    """Whatever is taken out of a text before it is shown anywhere, in UTF-8, and all else that nobody sees."""
+    lasts: dict[bytes, bytearray] = {}
+    for first, last in _UNSEEN:
+        for code in range(first, last + 1):
+            *head, end = chr(code).encode("utf-8", "surrogatepass")
+            lasts.setdefault(bytes(head), bytearray()).append(end)
+    classes = (re.escape(head) + b"[" + _classed(ends) + b"]" for head, ends in lasts.items())
+    return re.compile(b"|".join([_SEQUENCE.encode(), rb"[\x00-\x08\x0b-\x1f]", *classes]))
+
+
+def _classed(ends: Iterable[int]) -> bytes:
+    return b"".join(rb"\x%02x" % end for end in ends)
+
+
+class Printing:
+    """A stream of text in front of another, to which it hands on only what is fit to be shown."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        """What is behind it, for who draws on a terminal."""
+
+    def write(self, text: str) -> int:
+        """Write what is fit of a text; returns the length of the text, as all streams do."""
+        self.stream.write(printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+def behind(stream: TextIO) -> TextIO:
+    """The stream itself where one of ours stands before it."""
+    return stream.stream if isinstance(stream, Printing) else stream
