@@ -18,6 +18,7 @@ git switch --create "$BRANCH"
 git add docs/evidence
 git -c user.name="github-actions[bot]" -c user.email="41898282+github-actions[bot]@users.noreply.github.com" \
   commit --message "Evidence from a GB10"
+gh auth setup-git # the checkout keeps no token
 git push origin "$BRANCH"
 gh pr create --base "$BASE" --head "$BRANCH" --title "Evidence from a GB10" --body-file - <<END
 Recorded by the workflow \`gb10\`. Look the ledgers over before you merge: they are public.
