@@ -251,13 +251,7 @@ def main() -> int:
         print(f"gb10docs: {error}", file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
-        from gb10docs import extras
-
-        told = extras.lacking(error)
-        if not told:
-            raise
-        print(f"gb10docs: {told}", file=sys.stderr)
-        return told.exit_code
+        return _without(error)
     except BrokenPipeError:
         return NOBODY_READS
     except (KeyboardInterrupt, click.Abort):
@@ -283,6 +277,17 @@ def _command() -> int:
     except SystemExit as end:
         sys.stdout.flush()
         return end.code if isinstance(end.code, int) else 0
+
+
+def _without(error: ModuleNotFoundError) -> int:
+    """What an extra would have brought is a sentence; anything else that is missing is a fault of ours."""
+    from gb10docs import extras
+
+    if told := extras.lacking(error):
+        print(f"gb10docs: {told}", file=sys.stderr)
+        return told.exit_code
+    _report_fault()
+    return CRASHED
 
 
 def _refused_by_stdout(error: Exception) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from gb10docs import roofline
+from gb10docs.bench import cache
 from gb10docs.bench.identity import Identity
 from gb10docs.bench.metrics import Request, Run
 from gb10docs.errors import GB10DocsError
 from gb10docs.results import Machine as Here
 from gb10docs.roofline import catalog, machines
-
-_FP8_CACHE = re.compile(r"--kv[-_]cache[-_]dtype[= ]fp8")
-"""vLLM's, SGLang's and NIM's flag. TensorRT-LLM has it in a file that we do not see."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Ceiling:
     model: roofline.Model
     machine: roofline.Machine
     cache: str = "bf16"
-    """Format of the KV cache."""
+    """Format of the KV cache, which need not be one whose bytes are known."""
 
     @property
     def quantization(self) -> str:
@@ -34,12 +31,14 @@ class Ceiling:
         return self.model.format
 
     def mbu(self, run: Run) -> float | None:
-        """Bytes that a step must read, over its time, over the bandwidth; None where no token was timed.
+        """Bytes that a step must read, over its time, over the bandwidth.
+
+        None where no token was timed, or where it is not known how many bytes the cache takes.
 
         The cache counts as it is half-way through the answer, for as many streams as wrote at once.
         """
         times = [request.tpot_s for request in run.samples if request.tpot_s]
-        if not times:
+        if not times or self.cache not in roofline.CACHES:
             return None
         depth = sum(request.prompt_tokens + request.output_tokens // 2 for request in run.samples)
         made = roofline.estimate(
@@ -74,8 +73,7 @@ def find(server: Identity, here: Here) -> Ceiling | None:
     machine = machines.of_gpu(here.gpu)
     names = (server.root, server.root.rpartition("/")[2], server.model)
     model = next((found for name in names if name and (found := catalog.known(name))), None)
-    cache = "fp8" if _FP8_CACHE.search(" ".join(server.flags)) else "bf16"
-    return Ceiling(model, machine, cache) if model and machine else None
+    return Ceiling(model, machine, cache.format_of(server, model)) if model and machine else None
 
 
 def other_model(server: Identity) -> str | None:

@@ -34,7 +34,7 @@ class Result:
     """Format of the weights, where the model's name or folder says it."""
 
     kv_cache: str
-    """Format of the KV cache that MBU counts with: `fp8` if the server's flags say so, else `bf16`."""
+    """Format of the KV cache that MBU counts with: as the server's flags say, else as its checkpoint does."""
 
     before: Conditions
     after: Conditions

@@ -5,14 +5,12 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 Arrival = tuple[float, bytes]
 """Reading of `perf_counter`, and what arrived."""
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -55,7 +53,8 @@ def lines(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
             ended_by_cr = ended_by_cr and not arrived
             continue
         ended_by_cr = piece.endswith(b"\r")
-        *whole, rest = _LINE_END.split(piece)
+        whole = piece.splitlines()
+        rest = b"" if piece.endswith((b"\n", b"\r")) else whole.pop()
         for line in whole:
             begun.append(line)
             yield at, b"".join(begun).removeprefix(mark)
