@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from chat_server import MODEL, Behaviour, serve
+from checkpoint_samples import headers_only
 from click.testing import CliRunner
 
 from gb10docs import roofline
@@ -274,7 +275,12 @@ def test_mbu_is_bytes_over_time_over_bandwidth() -> None:
     assert found
     assert (found.model.name, found.quantization, found.machine.name) == ("Qwen3-8B", "nvfp4", "gb10")
     made = roofline.estimate(
-        found.model, roofline.FORMATS["nvfp4"], roofline.MACHINES["gb10"], batch=1, context=64 + 63
+        found.model,
+        roofline.FORMATS["nvfp4"],
+        roofline.MACHINES["gb10"],
+        batch=1,
+        context=64 + 63,
+        cache="fp8",
     )
     one_by_one = [replace(request, t0=10.0 * place) for place, request in enumerate(REQUESTS)]
     assert found.mbu(Run.of(1, 0, one_by_one)) == pytest.approx(made.bytes_per_step / 0.02 / 273e9)
@@ -291,18 +297,88 @@ def test_mbu_counts_the_cache_of_the_streams_that_write_at_once() -> None:
     alone, together = (found.mbu(Run.of(4, 0, each)) for each in (two_by_two[::2], two_by_two))
     assert alone
     assert together
-    cache = 147_456 * (64 + 63)
+    cache = 73_728 * (64 + 63)
     assert (together - alone) * 0.02 * 273e9 == pytest.approx(cache)
 
 
-@pytest.mark.parametrize("flags", [("--kv-cache-dtype", "fp8"), ("--kv_cache_dtype=fp8_e4m3",)])
-def test_an_fp8_cache_is_counted_as_such(flags: tuple[str, ...]) -> None:
-    found = ceiling.find(replace(RESULT.server, flags=("serve", *flags)), HERE)
-    plain = ceiling.find(RESULT.server, HERE)
+SIXTEEN_BITS = replace(RESULT.server, model="Qwen3-8B")
+"""The same model before it was quantized, whose cache has 16 bits unless the engine is told otherwise."""
+
+
+@pytest.mark.parametrize(
+    ("server", "flags", "cache"),
+    [
+        (RESULT.server, (), "fp8"),
+        (RESULT.server, ("--kv-cache-dtype", "auto"), "fp8"),
+        (RESULT.server, ("--kv-cache-dtype", "bfloat16"), "bf16"),
+        (RESULT.server, ("sh", "-c", "vllm serve m --kv-cache-dtype=fp8 --kv-cache-dtype=auto"), "fp8"),
+        (RESULT.server, ("--kv_cache_dtype", "nvfp4"), "nvfp4"),
+        (replace(RESULT.server, engine="trtllm"), (), "fp8"),
+        (replace(RESULT.server, engine="llamacpp"), (), "bf16"),
+        (replace(RESULT.server, engine="llamacpp"), ("-ctk", "q8_0", "-ctv", "q8_0"), "q8_0"),
+        (SIXTEEN_BITS, (), "bf16"),
+        (SIXTEEN_BITS, ("serve", "--kv-cache-dtype", "fp8"), "fp8"),
+        (SIXTEEN_BITS, ("serve", "--kv_cache_dtype=fp8_e4m3"), "fp8"),
+        (SIXTEEN_BITS, ("--kv-cache-dtype", "fp8_e5m2"), "fp8"),
+    ],
+)
+def test_the_cache_is_what_the_engine_was_told_or_the_checkpoint_declares(
+    server: Identity, flags: tuple[str, ...], cache: str
+) -> None:
+    found = ceiling.find(replace(server, flags=flags), HERE)
     assert found
-    assert plain
-    assert (found.cache, plain.cache) == ("fp8", "bf16")
-    assert 0 < (found.mbu(RESULT.runs[0]) or 0) < (plain.mbu(RESULT.runs[0]) or 0)
+    assert found.cache == cache
+    assert (found.mbu(RESULT.runs[0]) is not None) == (cache in roofline.CACHES)
+
+
+def test_a_cache_of_half_the_bytes_is_half_of_what_it_adds() -> None:
+    tellings = (("--kv-cache-dtype", "fp8"), ("--kv-cache-dtype", "bf16"))
+    found = [ceiling.find(replace(RESULT.server, flags=told), HERE) for told in tellings]
+    eight, sixteen = (each.mbu(RESULT.runs[0]) if each else None for each in found)
+    assert eight
+    assert sixteen
+    # Three streams at once, each with 64 tokens of prompt and half of the answer's 126.
+    assert (sixteen - eight) * 0.02 * 273e9 == pytest.approx(3 * 73_728 * (64 + 63), rel=0.05)
+
+
+DECLARED: dict[str, tuple[dict[str, object], dict[str, object] | None, str]] = {
+    "Model Optimizer's own file": ({}, {"quantization": {"kv_cache_quant_algo": "FP8"}}, "fp8"),
+    "a scheme of compressed-tensors": (
+        {"quantization_config": {"kv_cache_scheme": {"num_bits": 8, "type": "float"}}}, None, "fp8",
+    ),
+    "Model Optimizer in config.json": (
+        {"quantization_config": {"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}}, None, "fp8",
+    ),
+    "nothing": ({"quantization_config": {"quant_method": "modelopt"}}, None, "bf16"),
+    "a cache of 4 bits": ({}, {"quantization": {"kv_cache_quant_algo": "NVFP4"}}, "nvfp4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_the_folder_that_is_served_says_which_cache_it_wants(tmp_path: Path, name: str) -> None:
+    config, quant, cache = DECLARED[name]
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen3", **config}))
+    if quant:
+        (tmp_path / "hf_quant_config.json").write_text(json.dumps(quant))
+    headers_only(tmp_path / "model.safetensors", {"model.norm.weight": ("BF16", (4096,))})
+    found = ceiling.find(replace(SIXTEEN_BITS, root=str(tmp_path)), HERE)
+    assert found
+    assert found.cache == cache
+
+
+def test_scales_of_the_cache_say_it_too(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen3"}))
+    headers_only(tmp_path / "model.safetensors", {"model.layers.0.self_attn.k_proj.k_scale": ("F32", (1,))})
+    found = ceiling.find(replace(SIXTEEN_BITS, root=str(tmp_path)), HERE)
+    assert found
+    assert found.cache == "fp8"
+
+
+@pytest.mark.parametrize("root", ["/nowhere", "no/such-repository", "../..", "a/b/c", ""])
+def test_a_folder_that_is_not_here_says_nothing(root: str) -> None:
+    found = ceiling.find(replace(RESULT.server, root=root), HERE)
+    assert found
+    assert found.cache == "fp8"
 
 
 @pytest.mark.parametrize(
