@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +16,12 @@ _SKIPPED = re.compile(
     r"""(?xs) \\. | \$?'(?:(?<=\$')(?:\\.|[^'\\])*|[^']*)' | "(?:\\.|[^"\\])*" | \#[^\n]*
     | <<-?[ ]*(?P<mark>['"]?)(?P<ends>[A-Za-z_]\w*)(?P=mark) | <<<"""
 )
+_FUNCTION = re.compile(r"(?ms)^([ \t]*)(?:function\b|[^\s(){}]+[ \t]*\(\))(?:[^\n}]*\}$|.*?^\1\})")
+_RETURN = re.compile(r"(?m)(?:^|[;&|{(]|\b(?:then|else|do))\s*(?:(?:builtin|command)\s+)*return\b")
 
 
-def why(ending: Ending, snippet: Snippet, copy: str) -> str:
-    """Why a command failed, empty if it did not.
+def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
+    """Why a command failed, empty if it did not; it is asked what went to `stderr` where that tells.
 
     A trailing `[[ x ]] && y` leaves status 1 and no failure: what counts is a command that failed inside the
     file, or an explicit `exit` or `return`.
@@ -30,17 +32,20 @@ def why(ending: Ending, snippet: Snippet, copy: str) -> str:
     if snippet.language == "python":
         return f"{shown}: exited with {_status(ending.exit_code)}" if ending.exit_code else ""
     if ending.failures:
-        return _failure(ending, snippet, copy)
+        return _failure(ending, snippet, copy, stderr)
     if ending.exit_code == 0:
         return ""
-    if ending.closed:
-        return f"{shown}: the shell exited with {_status(ending.exit_code)}"
+    if ending.closed and (ending.exit_code != 2 or _parses(copy)):
+        return f"{shown}: the shell exited with {_status(ending.exit_code)}{_after(snippet, stderr)}"
     if not _parses(copy):
         return f"{shown}: bash cannot parse it"
-    return f"{shown}: returned {_status(ending.exit_code)}" if _returns(snippet) else ""
+    if ending.given_up:
+        return f"{shown}: bash gave it up halfway, with {_status(ending.exit_code)}{_after(snippet, stderr)}"
+    returned = not ending.strict or _returns(snippet)
+    return f"{shown}: returned {_status(ending.exit_code)}" if returned else ""
 
 
-def _failure(ending: Ending, snippet: Snippet, copy: str) -> str:
+def _failure(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
     inside = next((failure for failure in ending.failures if failure.file == copy), None)
     innermost = ending.failures[0]
     failure = inside or innermost
@@ -48,12 +53,30 @@ def _failure(ending: Ending, snippet: Snippet, copy: str) -> str:
     elsewhere = "" if inside is innermost else f" (in {innermost.file}:{innermost.line})"
     if inside is None:
         return f"{snippet.place}: `{Path(failure.file).name}` failed with {status}{elsewhere}"
+    complaint = _complaint(snippet, stderr()) if inside is innermost else None
+    if complaint and (failure.parts == 0 or complaint.line > failure.line):
+        failure = failure._replace(line=complaint.line, parts=1)
+    if failure.parts == 0:
+        return f"{snippet.place}: a redirection failed with {status}"
     command = command_at(snippet.text, failure.line)
-    if failure.parts == 1:
+    if failure.parts == 1 or sum(letter.text == "|" for letter in _bare(command.text)) < failure.parts - 1:
         return f"{snippet.place}:{command.line}: `{command}` failed with {status}{elsewhere}"
     part = next(iter(_pipes(command, failure.parts)), [command] * failure.parts)[failure.part - 1]
     where = f"part {failure.part} of {failure.parts} of the pipe"
     return f"{snippet.place}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
+
+
+def _complaint(snippet: Snippet, stderr: str) -> Command | None:
+    """The last message that bash itself has printed about the snippet, and the line that it names."""
+    found = re.findall(rf"^{re.escape(snippet.place)}: \S+ (\d+): (.*)", stderr, re.MULTILINE)
+    return Command(int(found[-1][0]), found[-1][1]) if found else None
+
+
+def _after(snippet: Snippet, stderr: Callable[[], str]) -> str:
+    """What bash said last, if nothing else has been printed after it: it may be the cause."""
+    said = stderr().rstrip().rpartition("\n")[2]
+    complaint = _complaint(snippet, said)
+    return f", after bash said 'line {complaint.line}: {complaint}'" if complaint else ""
 
 
 class Command(NamedTuple):
@@ -136,10 +159,9 @@ def _bare(text: str) -> Iterator[_Letter]:
 
 
 def _returns(snippet: Snippet) -> bool:
-    return (
-        re.search(r"(^|[;&|{(]|\bthen|\belse|\bdo)\s*(builtin\s+)?return\b", snippet.body, re.MULTILINE)
-        is not None
-    )
+    """Whether it returns by itself: not in a function, a comment or a string."""
+    bare = "".join(letter.text for letter in _bare(snippet.body))
+    return _RETURN.search(_FUNCTION.sub("", bare)) is not None
 
 
 def _parses(copy: str) -> bool:

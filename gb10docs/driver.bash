@@ -1,66 +1,119 @@
-# What a session runs before its first step. Only builtins, each called as one, and every word quoted:
-# a snippet may redefine any command, change IFS, or leave any option set.
+# What a session runs before its first step. Only builtins, each called as one, every word quoted and every variable
+# named __gb_: a snippet may redefine any command, make any name readonly, change IFS, or leave any option set.
+#
+# Two guards see a step's failures. `set -e`, which a reader's script has, stops at errors for which bash runs no trap
+# (`${x!y}`, a readonly variable, no match under failglob), and whether it is in force tells a command substitution,
+# where bash goes on after a failure, from a subshell, where it does not. The ERR trap runs before it: it notes where
+# the failure is and returns from the file, so that the session lives on.
 #
 # Nothing of this may show in a snippet's streams, though the snippet may have tracing on and a DEBUG trap set. So
 # whatever is called while that may be so stands in a group whose redirections, which are never traced, first do what
-# has to be done: note the options in __gb_flags, keep a copy of the descriptor that traces go to, and let traces
-# and output go nowhere. What is called then switches tracing off and puts the descriptor back.
+# has to be done: keep $? and a copy of the descriptor that traces go to, and let traces and output go nowhere.
+# What is called then switches tracing off and puts the descriptor back.
 
 # Sourced with the paths of two pipes: for what is reported of a step, and for what a Python step inherits.
 
 BASH_ARGV0=bash
 builtin readonly "__gb_answers=$1" "__gb_told=$2"
-__gb_status=0
-__gb_failure=
-__gb_flags=
 
-# Called by the ERR trap with $?, LINENO and PIPESTATUS.
-# Returns 0 where nothing failed, 1 where the file must stop, 2 at the driver's own level.
+__gb_arm() {
+  __gb_failures= __gb_stopped= __gb_flags= __gb_through=0 __gb_spared=0
+  builtin trap '{ __gb_failed "$?" "$LINENO" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb_stopped";; 2) __gb_spare "$(builtin trap -p DEBUG)";; esac; } {__gb_copy}>&"$((__gb_ended=$?,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&1 || { __gb_fd=2 __gb_copy=2; __gb_failed "$__gb_ended" "$LINENO" "$__gb_ended" || case $? in 1) builtin return "$__gb_stopped";; esac; }' ERR
+  builtin set -eE -o pipefail
+}
+
+# Called by the ERR trap with $?, LINENO and PIPESTATUS. Returns 0 where bash may go on as it would without us, 1 where
+# the file must stop, 2 where a pipe is spared.
 __gb_failed() {
-  builtin set +ex
+  __gb_flags=${__gb_flags:-$-}
+  builtin set +x
   __gb_restore_trace
-  builtin local "status=$1" "line=$2" "count=$(($# - 2))" part=0 failed=0
+  if ((${#FUNCNAME[@]} <= 2 && BASH_SUBSHELL == 0)); then
+    # The driver's own level: the file has ended, perhaps for a trailing `[[ x ]] && y`. The shell must not.
+    __gb_through=1
+    builtin set +e
+    builtin return 0
+  fi
+  __gb_find "$@"
+  ((__gb_part)) || builtin return 2
+  # Without -e bash goes on: in a command substitution, and after the snippet's own `set +e`. A subshell ends by -e.
+  if [[ ${__gb_flags%%e*} != "$__gb_flags" ]] && ((BASH_SUBSHELL == 0)); then
+    __gb_failures+="$2 $__gb_part $__gb_parts ${BASH_SOURCE[1]}"$'\n'
+    # The first status is that of the file: one that fails in a signal's trap while it looks at a condition goes on.
+    __gb_stopped=${__gb_stopped:-$__gb_status}
+    builtin return 1
+  fi
+  __gb_go_on
+}
+
+# Finds the part of a pipe that has failed, of how many parts, and its status; part 0 if none has.
+__gb_find() {
+  __gb_part=0 __gb_parts=$(($# - 2)) __gb_ended=$1 __gb_piped=0
   builtin shift 2
   while (($#)); do
-    part=$((part + 1))
+    (($1 == 0)) || __gb_piped=$1
     # 141 in any part but the last is SIGPIPE: a reader that had enough, no failure.
-    if (($1 != 0 && !($1 == 141 && $# > 1))); then
-      failed=$part status=$1
-      builtin break
+    if ((__gb_part == 0 && $1 != 0 && ($1 != 141 || $# == 1))); then
+      __gb_part=$((__gb_parts - $# + 1)) __gb_status=$1
     fi
     builtin shift
   done
-  if ((failed)); then
-    ((${#FUNCNAME[@]} > 2)) || builtin return 2
-    __gb_status=$status
-    __gb_failure+="$line $failed $count ${BASH_SOURCE[1]}"$'\n'
-    builtin return 1
+  if ((__gb_piped != __gb_ended)); then
+    # Bash sets PIPESTATUS for no compound command: this is still that of an earlier pipe.
+    __gb_part=1 __gb_parts=1 __gb_status=$__gb_ended
+    # Where none but the redirection of one has failed, LINENO too is that of an earlier command.
+    case $BASH_COMMAND in '[['* | '(('*) ;; *) __gb_parts=0 ;; esac
+  elif ((__gb_window && __gb_ended == 141 && __gb_parts == 1)) && [[ ${BASH_COMMAND::1} != '(' ]]; then
+    # No command but perhaps a subshell has come since a pipe was spared: a function that ends with it hands its 141 on.
+    __gb_part=0
   fi
-  builtin local "flags=$__gb_flags"
-  __gb_flags=
-  if [[ $flags == *x* ]]; then
+}
+
+# Called where a pipe is spared, with the snippet's own DEBUG trap as `trap -p` prints it. Switches -e off, which would
+# end the shell, and lets a DEBUG trap switch it on and put the own trap back before the next command. What comes
+# between is the word list of a `for`: there alone a command substitution is taken for a subshell.
+__gb_spare() {
+  builtin set +e
+  __gb_spared=1
+  # A subshell that ends here would hand its 141 on, and fail the command that it stands in. `trap -p` prints the EXIT
+  # trap of the session too, which is none of the subshell's: no telling, so there it does.
+  if ((BASH_SUBSHELL)) && [[ ! $(builtin trap -p EXIT) ]]; then
+    builtin trap '{ __gb_leave "$?"; } {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&"$((__gb_window=__gb_spared,1))"' EXIT
+  fi
+  builtin eval "builtin set -- ${1:+\"\$1\"} $1"
+  builtin trap "__gb_spared=0; builtin ${1:-trap - DEBUG}; __gb_go_on; ${4-}" DEBUG
+}
+
+__gb_leave() {
+  (($1 != 141 || !__gb_window)) || builtin exit 0
+}
+
+# Goes on with the snippet, with the options that it had.
+__gb_go_on() {
+  __gb_had=$__gb_flags __gb_flags=
+  if [[ ${__gb_had%%e*} != "$__gb_had" ]]; then
+    builtin set -e
+  fi
+  if [[ ${__gb_had%%x*} != "$__gb_had" ]]; then
     builtin set -x
   fi
 }
 
-__gb_arm() {
-  __gb_failure= __gb_status=0 __gb_flags=
-  builtin set -E -o pipefail
-  builtin trap '{ __gb_failed "$?" "$LINENO" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb_status";; esac; } {__gb_copy}>&"$((__gb_ended=$?,__gb_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null <<<"${__gb_flags:=$-}" >|/dev/null 2>&1 || { __gb_fd=2 __gb_copy=2; __gb_failed "$__gb_ended" "$LINENO" "$__gb_ended" || case $? in 1) builtin return "$__gb_status";; esac; }' ERR
-}
-
-# Everything the runner wants to know after a step, as five records. Each command is redirected by
+# Everything the runner wants to know after a step, as six records. Each command is redirected by
 # itself: the DEBUG trap of a snippet may run before it, and what that prints is no answer.
 __gb_report() {
-  builtin set +xv
+  __gb_flags=${__gb_flags:-$-}
+  builtin set +exv
   __gb_restore_trace
   builtin trap -p ERR >"$__gb_answers"
-  builtin printf '\0%s\0%s\0%s\0%s\0' "$__gb_ended" "$__gb_flags" "$SHELLOPTS" "$__gb_failure" >"$__gb_answers"
+  builtin printf '\0%s\0%s\0%s\0%s\0%s\0' "${__gb_stopped:-$__gb_ended}" "$__gb_flags" "$SHELLOPTS" "$__gb_failures" "$__gb_through" >"$__gb_answers"
 }
 
-# The same, where the snippet has closed the descriptor that it traces to: nothing is traced then.
+# The same, where the snippet has closed the descriptor that it traces to: nothing is traced then. BASH_XTRACEFD=9 where
+# 9 is closed leaves 1 in $? and is no failure to bash, so that a file whose end is not seen may have come to it.
 __gb_untraced() {
-  __gb_fd=2 __gb_copy=2
+  builtin set +x
+  __gb_fd=2 __gb_copy=2 __gb_through=1
   __gb_report
 }
 

@@ -319,7 +319,7 @@ class Run:
                 f"{step.snippet.place}: {what} its timeout of {header.timeout:g} s, so it was stopped",
             )
         ending = execution.ending()
-        reason = blame.why(ending, step.snippet, copy)
+        reason = blame.why(ending, step.snippet, copy, execution.stderr.text)
         if header.ready and not reason:
             reason = f"{step.snippet.place}: the server ended before {header.ready} answered"
         return ending.exit_code, reason

@@ -39,6 +39,7 @@ class Failure(NamedTuple):
     line: int
     part: int
     parts: int
+    """0 where the redirection of a compound command failed: bash then names the line of an earlier command."""
     file: str
 
 
@@ -52,6 +53,10 @@ class Ending(NamedTuple):
     """The shell itself ended: `exit`, `exec`, an unbound variable under `set -u`, or a signal."""
     guard_removed: bool = False
     """The snippet took away the trap or the options by which failures are seen."""
+    strict: bool = True
+    """`set -e` was in force at the end: what has failed then is in `failures`."""
+    given_up: bool = False
+    """Bash has left the file halfway, as it does at some errors, and has not said where."""
 
 
 class Execution:
@@ -93,12 +98,12 @@ class Session:
         shell = self._idle_shell()
         self._known, shell.told = None, b""
         if shell.tracing:
-            text = Path(copy).read_text()
-            Path(copy).write_text(f"set -{shell.tracing}; {text}")
+            text = Path(copy).read_text(encoding="utf-8")
+            Path(copy).write_text(f"set -{shell.tracing}; {text}", encoding="utf-8")
         out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
         source = f"{{ \\builtin . {shlex.quote(copy)};}}</dev/null >{path_of(out[1])} 2>{path_of(err[1])}"
         told = f";{shell.tell()}" if tells else ""
-        shell.send(f"__gb_arm;{source};{_REPORT}{told}")
+        shell.send(f"__gb_arm;{source}\n{_REPORT}{told}")
         shell.running = BashExecution(shell, self._pump, (out, err), stdout, stderr)
         return shell.running
 
@@ -243,10 +248,19 @@ class _Shell:
         if len(records) < _RECORDS:
             code = self._process.wait()
             return Ending(128 - code if code < 0 else code, closed=True)
-        trap, status, flags, options, failures = (record.decode(errors="replace") for record in records)
+        trap, status, flags, options, failures, through = (
+            record.decode(errors="replace") for record in records
+        )
         self.tracing = "".join(flag for flag in "xv" if flag in flags)
         armed = "__gb_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
-        return Ending(int(status), tuple(_failures(failures)), guard_removed=not armed)
+        found = tuple(_failures(failures))
+        return Ending(
+            int(status),
+            found,
+            guard_removed=not armed,
+            strict="e" in flags,
+            given_up=int(status) != 0 and through == "0" and not found,
+        )
 
     def close(self, *, interrupt: bool = False) -> None:
         """End it: by the end of its input, at which it runs its EXIT trap, or else by signals."""
@@ -364,15 +378,15 @@ def signal_name(exit_code: int) -> str:
 _CHUNK = 2**16
 """As much as a pipe holds."""
 _ANSWER_S = 10.0
-_RECORDS = 5
-"""What bash reports of a step: its ERR trap, exit status, flags, options, and where it failed."""
+_RECORDS = 6
+"""What bash reports of a step: ERR trap, exit status, flags, options, where it failed, whether it came to its end."""
 _TOLD = re.compile(r"(\d+)\n(.*?)((?:^declare -.*)?)", re.DOTALL | re.MULTILINE)
 _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
 )
 _REPORT = (
     '{ __gb_report;} {__gb_copy}>&"$((__gb_ended=$?,__gb_fd=${BASH_XTRACEFD:-2}))"'
-    ' {BASH_XTRACEFD}>|/dev/null <<<"${__gb_flags:=$-}"||__gb_untraced'
+    " {BASH_XTRACEFD}>|/dev/null||__gb_untraced"
 )
 """What bash reads after a snippet, letter by letter, hence the short names; `driver.bash` says what the redirections
-are for."""
+are for. It is a line of its own: at some errors (`${a[1/0]}`) bash gives up the file and the line that reads it."""

@@ -26,8 +26,10 @@ def snippet(text: str, language: Language = "bash") -> Snippet:
     return Snippet(Path("/t/p/a.sh"), "p/a.sh", language, text, Header(), 1)
 
 
-def said(text: str, ending: Ending, copy: Path = Path("/run/a.sh"), language: Language = "bash") -> str:
-    message = why(ending, snippet(text, language), str(copy))
+def said(
+    text: str, ending: Ending, copy: Path = Path("/run/a.sh"), language: Language = "bash", stderr: str = ""
+) -> str:
+    message = why(ending, snippet(text, language), str(copy), lambda: stderr)
     assert "\n" not in message
     return message
 

@@ -48,7 +48,6 @@ FAILURES = {
     ),
     "assignment": ("x=$(false)\necho b\n", "s1.sh:1: `x=$(false)` failed with status 1", ""),
     "under set -e": ("set -e\necho a\nfalse\necho b\n", "s1.sh:3: `false` failed with status 1", "a\n"),
-    "with set +e": ("set +e\nfalse\necho b\n", "s1.sh:2: `false` failed with status 1", ""),
     "return": ("echo a\nreturn 7\necho b\n", "returned status 7", "a\n"),
     "exit": ("echo a\nexit 7\necho b\n", "the shell exited with status 7", "a\n"),
     "unbound": ("set -u\necho a\necho $nothing\necho b\n", "the shell exited with status", "a\n"),
