@@ -209,6 +209,483 @@ def test_gpt_oss_and_its_experts(tmp_path: Path) -> None:
     assert (experts.block, experts.bits_per_value) == ([1, 32], 4.25)
 
 
+GROUP = "model.layers.0.mlp.down_proj"
+
+
+def awq(group: int) -> Shapes:
+    """A weight of 256 × 512 as AutoAWQ packs it: transposed, eight outputs to a word."""
+    return {
+        f"{GROUP}.qweight": ("I32", (512, 256 // 8)),
+        f"{GROUP}.qzeros": ("I32", (512 // group, 256 // 8)),
+        f"{GROUP}.scales": ("F16", (512 // group, 256)),
+    }
+
+
+def gptq(bits: int, group: int) -> Shapes:
+    """The same as GPTQ packs it: transposed, the inputs in words of 32 bits."""
+    return {
+        f"{GROUP}.qweight": ("I32", (512 * bits // 32, 256)),
+        f"{GROUP}.qzeros": ("I32", (512 // group, 256 * bits // 32)),
+        f"{GROUP}.scales": ("F16", (512 // group, 256)),
+        f"{GROUP}.g_idx": ("I32", (512,)),
+    }
+
+
+def mlx(bits: int, group: int) -> Shapes:
+    return {
+        f"{GROUP}.weight": ("U32", (256, 512 * bits // 32)),
+        f"{GROUP}.scales": ("BF16", (256, 512 // group)),
+        f"{GROUP}.biases": ("BF16", (256, 512 // group)),
+    }
+
+
+def bitsandbytes(kind: str) -> Shapes:
+    return {
+        f"{GROUP}.weight": ("U8", (256 * 512 // 2, 1)),
+        f"{GROUP}.weight.absmax": ("U8", (2048,)),
+        f"{GROUP}.weight.nested_absmax": ("F32", (8,)),
+        f"{GROUP}.weight.nested_quant_map": ("F32", (256,)),
+        f"{GROUP}.weight.quant_map": ("F32", (16,)),
+        f"{GROUP}.weight.quant_state.bitsandbytes__{kind}": ("U8", (89,)),
+    }
+
+
+def scaled(weight: str, shape: tuple[int, ...], role: str, scale: str, scales: tuple[int, ...]) -> Shapes:
+    return {f"{GROUP}.weight": (weight, shape), f"{GROUP}.{role}": (scale, scales)}
+
+
+FUSED = "model.layers.0.mlp.experts.gate_up_proj"
+FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+Maker = tuple[Shapes, dict[str, Any], str, list[int], list[int]]
+"""Tensors, what config.json says, and the format, shape and block that they are."""
+MAKERS: dict[str, Maker] = {
+    "AWQ": (
+        awq(128),
+        {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm"}},
+        "INT4",
+        [256, 512],
+        [1, 128],
+    ),
+    "AWQ without a word of its groups": (
+        awq(64),
+        {"quantization_config": {"quant_method": "awq", "bits": 4}},
+        "INT4",
+        [256, 512],
+        [1, 64],
+    ),
+    **{
+        f"GPTQ of {bits} bits": (
+            gptq(bits, 128),
+            {"quantization_config": {"quant_method": "gptq", "bits": bits, "group_size": 128}},
+            f"INT{bits}",
+            [256, 512],
+            [1, 128],
+        )
+        for bits in (2, 3, 4, 8)
+    },
+    **{
+        f"MLX of {bits} bits in groups of {group}": (
+            mlx(bits, group),
+            {"quantization": {"bits": bits, "group_size": group}},
+            f"INT{bits}",
+            [256, 512],
+            [1, group],
+        )
+        for bits, group in ((4, 64), (8, 32), (6, 64), (3, 128))
+    },
+    "bitsandbytes NF4": (
+        bitsandbytes("nf4"),
+        {
+            "quantization_config": {
+                "quant_method": "bitsandbytes",
+                "load_in_4bit": True,
+                "bnb_4bit_quant_type": "nf4",
+            }
+        },
+        "NF4",
+        [1, 256 * 512],
+        [1, 64],
+    ),
+    "bitsandbytes FP4": (
+        bitsandbytes("fp4"),
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+        "FP4",
+        [1, 256 * 512],
+        [1, 64],
+    ),
+    "bitsandbytes INT8": (
+        scaled("I8", (256, 512), "SCB", "F32", (256,)),
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
+        "INT8",
+        [256, 512],
+        [1, 512],
+    ),
+    "DeepSeek's E8M0 in blocks": (
+        scaled("F8_E4M3", (1024, 512), "scale", "F8_E8M0", (8, 4)),
+        {"quantization_config": {**FP8, "scale_fmt": "ue8m0"}},
+        "FP8",
+        [1024, 512],
+        [128, 128],
+    ),
+    "E8M0 in blocks, by the older name": (
+        scaled("F8_E4M3", (256, 512), "weight_scale_inv", "F8_E8M0", (2, 4)),
+        {"quantization_config": {**FP8, "scale_fmt": "ue8m0"}},
+        "FP8",
+        [256, 512],
+        [128, 128],
+    ),
+    "DeepSeek's 576 rows": (
+        scaled("F8_E4M3", (576, 7168), "weight_scale_inv", "F32", (5, 56)),
+        {"quantization_config": FP8},
+        "FP8",
+        [576, 7168],
+        [128, 128],
+    ),
+    "576 rows without a word of their blocks": (
+        scaled("F8_E4M3", (576, 7168), "weight_scale_inv", "F32", (5, 56)),
+        {"quantization_config": {"quant_method": "fp8"}},
+        "FP8",
+        [576, 7168],
+        [128, 128],
+    ),
+    "blocks of another size": (
+        scaled("F8_E4M3", (576, 640), "weight_scale_inv", "F32", (9, 10)),
+        {"quantization_config": {**FP8, "weight_block_size": [64, 64]}},
+        "FP8",
+        [576, 640],
+        [64, 64],
+    ),
+    "DeepSeek's packed FP4": (
+        scaled("I8", (256, 128), "scale", "F8_E8M0", (256, 8)),
+        {"quantization_config": {"quant_method": "mxfp4"}},
+        "MXFP4",
+        [256, 256],
+        [1, 32],
+    ),
+    "MXFP8": (
+        scaled("F8_E4M3", (256, 512), "weight_scale", "U8", (256, 16)),
+        {"quantization_config": {"quant_method": "mxfp8"}},
+        "MXFP8",
+        [256, 512],
+        [1, 32],
+    ),
+    "fused FP8 experts": (
+        {FUSED: ("F8_E4M3", (4, 512, 256)), f"{FUSED}_scale_inv": ("F32", (4, 4, 2))},
+        {"quantization_config": FP8},
+        "FP8",
+        [4, 512, 256],
+        [128, 128],
+    ),
+    "Mistral's own FP8": (
+        {
+            f"{GROUP}.weight": ("F8_E4M3", (256, 512)),
+            f"{GROUP}.qscale_weight": ("F32", ()),
+            f"{GROUP}.qscale_act": ("F32", ()),
+        },
+        {"quantization": {"qformat_weight": "fp8_e4m3", "qscheme_act": "TENSOR"}},
+        "FP8",
+        [256, 512],
+        [256, 512],
+    ),
+    "quark's MXFP4": (
+        scaled("U8", (256, 256), "weight_scale", "U8", (256, 16)),
+        {
+            "quantization_config": {
+                "quant_method": "quark",
+                "global_quant_config": {
+                    "weight": {"dtype": "fp4", "group_size": 32, "scale_format": "e8m0"},
+                },
+            }
+        },
+        "MXFP4",
+        [256, 512],
+        [1, 32],
+    ),
+    "in a nested configuration": (
+        awq(128),
+        {"text_config": {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}},
+        "INT4",
+        [256, 512],
+        [1, 128],
+    ),
+    "in an older configuration": (
+        scaled("F8_E4M3", (256, 512), "weight_scale", "BF16", (256, 1)),
+        {
+            "compression_config": {
+                "quant_method": "compressed-tensors",
+                "format": "float-quantized",
+                "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}},
+            }
+        },
+        "FP8",
+        [256, 512],
+        [1, 512],
+    ),
+    "eight bits packed": (
+        {
+            f"{GROUP}.weight_packed": ("I32", (256, 128)),
+            f"{GROUP}.weight_scale": ("BF16", (256, 4)),
+            f"{GROUP}.weight_shape": ("I64", (2,)),
+        },
+        {
+            "quantization_config": {
+                "quant_method": "compressed-tensors",
+                "format": "pack-quantized",
+                "config_groups": {"g": {"weights": {"num_bits": 8, "type": "int", "group_size": 128}}},
+            }
+        },
+        "INT8",
+        [256, 512],
+        [1, 128],
+    ),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_layout_of_every_maker_is_known_and_what_it_is_not_is_refused(tmp_path: Path, maker: str) -> None:
+    shapes, config, kind, shape, block = MAKERS[maker]
+    others: Shapes = {"model.embed_tokens.weight": ("BF16", (1000, 256))}
+    headers_only(tmp_path / "model.safetensors", {**others, **shapes})
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = inspection_of(tmp_path)
+    (row,) = [row for row in found.rows if row.format not in ("BF16", "FP32", "I32", "I64", "U8")]
+    assert (row.format, row.shape, row.block) == (kind, shape, block)
+    assert (found.scheme, found.faults) == (kind, [])
+    assert found.declared
+    for expected in Scheme:
+        assert inspect(str(tmp_path), None, expected, None) == (expected != kind.lower())
+
+
+STRANGE: dict[str, tuple[Shapes, dict[str, Any]]] = {
+    "HQQ": (
+        {
+            f"{GROUP}.W_q": ("U8", (256, 256)),
+            f"{GROUP}.scale": ("F16", (2048, 1)),
+            f"{GROUP}.zero": ("F16", (2048, 1)),
+        },
+        {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
+    ),
+    "EXL2": (
+        {
+            f"{GROUP}.q_weight": ("I32", (64, 256)),
+            f"{GROUP}.q_scale": ("I32", (4, 32)),
+            f"{GROUP}.q_invperm": ("I16", (512,)),
+        },
+        {"quant_method": "exl2", "bits": 4.25},
+    ),
+    "EXL3": (
+        {
+            f"{GROUP}.trellis": ("I16", (32, 16, 64)),
+            f"{GROUP}.suh": ("F16", (512,)),
+            f"{GROUP}.svh": ("F16", (256,)),
+        },
+        {"quant_method": "exl3", "bits": 4.0},
+    ),
+    "AQLM": (
+        {
+            f"{GROUP}.codes": ("I16", (256, 64, 1)),
+            f"{GROUP}.codebooks": ("F16", (1, 65536, 1, 8)),
+            f"{GROUP}.scales": ("F16", (256, 1, 1, 1)),
+        },
+        {"quant_method": "aqlm"},
+    ),
+    "words without scales": ({f"{GROUP}.qweight": ("I32", (64, 256))}, {"quant_method": "gptq", "bits": 4}),
+    "MLX's words that fit nothing": (
+        {f"{GROUP}.weight": ("U32", (256, 60)), f"{GROUP}.scales": ("BF16", (250, 8))},
+        {"bits": 4, "group_size": 64},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_what_is_not_known_is_unknown_and_never_blessed(tmp_path: Path, kind: str) -> None:
+    shapes, said = STRANGE[kind]
+    others: Shapes = {"model.embed_tokens.weight": ("BF16", (1000, 256))}
+    headers_only(tmp_path / "model.safetensors", {**others, **shapes})
+    says(tmp_path, **said)
+    assert inspection_of(tmp_path).scheme == "unknown"
+    for expected in Scheme:
+        assert inspect(str(tmp_path), None, expected, None) == 1
+
+
+def test_a_table_of_routes_does_not_make_a_checkpoint_unknown(tmp_path: Path) -> None:
+    shapes: Shapes = {
+        "layers.0.ffn.gate.tid2eid": ("I32", (100, 6)),
+        "layers.0.w.weight": ("F8_E4M3", (2048, 2048)),
+        "layers.0.w.scale": ("F8_E8M0", (16, 16)),
+    }
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, **FP8)
+    assert inspect(str(tmp_path), None, Scheme.FP8, None) == 0
+
+
+def params(folder: Path) -> None:
+    """Mistral's own configuration."""
+    group = {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "float", "group_size": 16}}
+    group["input_activations"] = {"num_bits": 4, "type": "float", "group_size": 16}
+    quantization = {
+        "quant_method": "compressed-tensors",
+        "format": "nvfp4-pack-quantized",
+        "config_groups": {"group_0": group},
+    }
+    told = {"dim": 256, "n_layers": 2, "n_heads": 4, "hidden_dim": 512, "quantization": quantization}
+    (folder / "params.json").write_text(json.dumps(told))
+
+
+def consolidated(layer: int) -> Shapes:
+    above = f"layers.{layer}.feed_forward.w1"
+    return {
+        f"{above}.weight_packed": ("U8", (512, 128)),
+        f"{above}.weight_scale": ("F8_E4M3", (512, 16)),
+        f"{above}.weight_global_scale": ("F32", (1,)),
+        f"{above}.input_global_scale": ("F32", (1,)),
+    }
+
+
+def test_mistrals_own_files(tmp_path: Path) -> None:
+    params(tmp_path)
+    headers_only(tmp_path / "consolidated.safetensors", {**consolidated(0), **consolidated(1)})
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.architecture, found.faults) == ("NVFP4", "MistralForCausalLM", [])
+    assert inspect(str(tmp_path), None, Scheme.NVFP4, None) == 0
+
+
+def test_mistrals_own_files_in_several(tmp_path: Path) -> None:
+    params(tmp_path)
+    weight_map: dict[str, str] = {}
+    for layer in (0, 1):
+        name = f"consolidated-0000{layer + 1}-of-00002.safetensors"
+        headers_only(tmp_path / name, consolidated(layer))
+        weight_map |= dict.fromkeys(consolidated(layer), name)
+    (tmp_path / "consolidated.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    found = inspection_of(tmp_path)
+    assert (found.files, found.scheme, found.faults) == (2, "NVFP4", [])
+
+
+def test_blocks_of_another_size_than_declared(tmp_path: Path) -> None:
+    headers_only(
+        tmp_path / "model.safetensors", scaled("F8_E4M3", (512, 512), "weight_scale_inv", "F32", (4, 4))
+    )
+    says(tmp_path, quant_method="fp8", weight_block_size=[64, 64])
+    told = "its configuration says blocks of 64 × 64, and its scales are for 128 × 128"
+    assert inspection_of(tmp_path).faults == [told]
+
+
+EXPERTS = "backbone.layers.0.mixer.experts"
+
+
+def mixture(folder: Path, table: dict[str, str]) -> None:
+    """Experts with four-bit activations, a head without, and a projection in FP8, under a table of layers."""
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for expert in range(2):
+        shapes |= nvfp4_shapes(f"{EXPERTS}.{expert}.up_proj", 512, 256)
+    shapes |= {k: v for k, v in nvfp4_shapes("lm_head", 1024, 256).items() if "input" not in k}
+    shapes |= {
+        "backbone.layers.0.mixer.in_proj.weight": ("F8_E4M3", (512, 256)),
+        "backbone.layers.0.mixer.in_proj.weight_scale": ("F32", ()),
+        "backbone.layers.0.mixer.in_proj.input_scale": ("F32", ()),
+        "backbone.layers.0.mixer.gate.weight": ("BF16", (2, 256)),
+    }
+    headers_only(folder / "model.safetensors", shapes)
+    layers = {name: {"quant_algo": word} for name, word in table.items()}
+    says(folder, quant_method="modelopt", quant_algo="MIXED_PRECISION", quantized_layers=layers)
+
+
+RIGHT = {
+    f"{EXPERTS}.0.up_proj": "NVFP4",
+    f"{EXPERTS}.1.up_proj": "NVFP4",
+    "lm_head": "W4A16_NVFP4",
+    "backbone.layers.0.mixer.in_proj": "FP8",
+}
+TABLES: dict[str, tuple[dict[str, str], str]] = {
+    "right": (RIGHT, ""),
+    "by blocks": (
+        {EXPERTS: "NVFP4", "lm_head": "W4A16_NVFP4", "backbone.layers.0.mixer.in_proj": "FP8"},
+        "",
+    ),
+    "by the names of another program": (
+        {name.replace("backbone.", "model.language_model."): word for name, word in RIGHT.items()},
+        "",
+    ),
+    "a word that is wrong": (
+        RIGHT | {"backbone.layers.0.mixer.in_proj": "NVFP4"},
+        "backbone.layers.0.mixer.in_proj: its table of layers says NVFP4, and the tensors are FP8",
+    ),
+    "a layer that it does not have": (
+        {name: word for name, word in RIGHT.items() if name != "lm_head"},
+        "lm_head: its tensors are W4A16_NVFP4, and its table of layers has no such module",
+    ),
+    "a layer that is not there": (
+        RIGHT | {"backbone.layers.0.mixer.out_proj": "FP8"},
+        "layers.0.mixer.out_proj: its table of layers says FP8, and there is no such weight",
+    ),
+    "a layer that is not quantized": (
+        RIGHT | {"backbone.layers.0.mixer.gate": "FP8"},
+        "backbone.layers.0.mixer.gate: its table of layers says FP8, and the tensors are BF16",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_the_table_of_layers_is_held_against_the_tensors(tmp_path: Path, case: str) -> None:
+    table, told = TABLES[case]
+    mixture(tmp_path, table)
+    assert inspection_of(tmp_path).faults[:1] == ([told] if told else [])
+    assert inspect(str(tmp_path), None, Scheme.MIXED, None) == bool(told)
+
+
+def test_experts_with_four_bit_activations_and_a_head_without_are_nvfp4(tmp_path: Path) -> None:
+    shapes = nvfp4_shapes(f"{EXPERTS}.0.up_proj", 512, 256)
+    shapes |= {k: v for k, v in nvfp4_shapes("lm_head", 1024, 256).items() if "input" not in k}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    table = {f"{EXPERTS}.0.up_proj": {"quant_algo": "NVFP4"}, "lm_head": {"quant_algo": "W4A16_NVFP4"}}
+    says(tmp_path, quant_method="modelopt", quant_algo="MIXED_PRECISION", quantized_layers=table)
+    assert inspection_of(tmp_path).faults == []
+    for expected in (Scheme.NVFP4, Scheme.MIXED):
+        assert inspect(str(tmp_path), None, expected, None) == 0
+    assert inspect(str(tmp_path), None, Scheme.FP8, None) == 1
+
+
+CACHE_SCALES = [
+    "self_attn.k_scale",
+    "self_attn.attn.k_scale",
+    "self_attn.k_proj.k_scale",
+    "self_attn.qkv_proj.k_scale",
+    "self_attn.kv_scale",
+    "self_attn.k_proj.output_scale",
+    "mixer.k_proj.k_scale",
+    "attention.kv_cache_scaling_factor",
+]
+
+
+@pytest.mark.parametrize("name", CACHE_SCALES)
+def test_a_scale_of_the_cache_is_known_by_every_name(tmp_path: Path, name: str) -> None:
+    shapes: Shapes = {f"model.layers.0.{name}": ("F32", (1,)), "a.weight": ("BF16", (64, 64))}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, kv_cache_scheme={"num_bits": 8, "type": "float"}, quant_method="compressed-tensors")
+    found = inspection_of(tmp_path)
+    assert found.kv_cache == "FP8, with scales"
+    assert not any("engines take 1.0" in trap for trap in found.traps)
+
+
+@pytest.mark.parametrize("name", ["self_attn.q_scale", "mlp.down_proj.output_scale", "embed.scale"])
+def test_a_scale_of_something_else_is_none_of_the_cache(tmp_path: Path, name: str) -> None:
+    shapes: Shapes = {f"model.layers.0.{name}": ("F32", (1,)), "a.weight": ("BF16", (64, 64))}
+    headers_only(tmp_path / "model.safetensors", shapes)
+    says(tmp_path, kv_cache_scheme={"num_bits": 8, "type": "float"}, quant_method="compressed-tensors")
+    assert inspection_of(tmp_path).kv_cache == "FP8, without scales"
+
+
+def test_what_an_older_tool_wrote_into_a_file_of_its_own(tmp_path: Path) -> None:
+    headers_only(tmp_path / "model.safetensors", gptq(4, 128))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "quantize_config.json").write_text(
+        json.dumps({"bits": 4, "group_size": 128, "desc_act": False})
+    )
+    found = inspection_of(tmp_path)
+    assert (found.scheme, found.method, found.faults) == ("INT4", "gptq", [])
+
+
 def test_a_mixture(tmp_path: Path) -> None:
     shapes = nvfp4_shapes("a", 64, 64)
     shapes |= {"b.weight": ("F8_E4M3", (64, 64)), "b.weight_scale": ("F32", ())}

@@ -23,7 +23,8 @@ class Row(Told):
     shape: list[int]
     """Of the values, not of what packs them; empty for vectors and scalars, which share a row."""
     format: str
-    """`NVFP4`, `MXFP4`, `MXFP8`, `INT4`, `INT8`, `FP8`, `BF16`, `FP16`, `FP32`, a dtype, or `unknown`."""
+    """`NVFP4`, `MXFP4`, `MXFP8`, `NF4`, `FP4`, `INT2` to `INT8`, `FP8`, `BF16`, `FP16`, `FP32`, a dtype; or
+    `unknown`."""
     block: list[int]
     """Rows and columns that share a scale; empty where there is none."""
     bits_per_value: float
@@ -46,11 +47,12 @@ class Inspection(Told):
     """From `config.json`."""
     scheme: str
     """What the quantized weights are together: `NVFP4` (4-bit activations too), `W4A16_NVFP4` (weights only), another
-    format, or `mixed`. Where nothing is quantized, the format of most."""
+    format, or `mixed`. Where nothing is quantized, the format of most. `unknown` where a part that counts is in none
+    that is known here."""
     declared: str
-    """Model Optimizer's `quant_algo` or compressed-tensors' `format`, as the configuration has it."""
+    """As the configuration has it: Model Optimizer's `quant_algo`, compressed-tensors' `format` or `quant_method`."""
     method: str
-    """`quant_method`: `modelopt`, `compressed-tensors`, …; empty where nothing is declared."""
+    """`quant_method`: `modelopt`, `compressed-tensors`, `awq`, `gptq`, `mlx`, …; empty where nothing is declared."""
     producer: str
     """Program and version that wrote it, as far as it says."""
     kv_cache: str
