@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -71,7 +72,7 @@ def list_(root: Path | None) -> None:
     """List the pages that have steps."""
     from gb10docs import workflow
 
-    workflow.list_pages(root)
+    sys.exit(workflow.list_pages(root))
 
 
 @app.command()
@@ -166,7 +167,7 @@ def doctor(root: Path | None, target: str, allow: tuple[str, ...]) -> None:
     """Look at this machine, and say for each lesson which steps can run here and what is missing for the others."""
     from gb10docs import workflow
 
-    workflow.doctor(root, target, frozenset(allow))
+    sys.exit(workflow.doctor(root, target, frozenset(allow)))
 
 
 @app.command()
@@ -189,9 +190,11 @@ def evidence() -> None:
 @root_option
 def status(root: Path | None) -> None:
     """For each lesson and target, how many steps passed there, when, and what is stale."""
-    from gb10docs import evidence_status, tree
+    from gb10docs import evidence_status, tree, workflow
 
-    click.echo(evidence_status.status(tree.find_root(root)))
+    text, faults = evidence_status.status(tree.find_root(root))
+    click.echo(text)
+    sys.exit(workflow.tell_faults(faults))
 
 
 @evidence.command()
@@ -207,7 +210,13 @@ def diff(first: str, second: str, root: Path | None) -> None:
 
 @evidence.command()
 @root_option
-@click.option("--days", default=90, show_default=True, help="Evidence that is older is old.")
+@click.option(
+    "--days",
+    type=click.IntRange(0, 36_500),
+    default=90,
+    show_default=True,
+    help="Evidence that is older is old.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
 def drift(root: Path | None, days: int, as_json: bool) -> None:
     """What has moved since: image tags, model revisions, and evidence that has grown old.
@@ -232,7 +241,8 @@ def refresh(root: Path | None) -> None:
 
     found = drift.refresh(tree.find_root(root))
     click.echo(drift.markdown(found))
-    sys.exit(drift.status(found) if drift.status(found) != drift.DRIFT else 0)
+    answered = drift.status(found) != drift.NOBODY_ANSWERED
+    sys.exit(0 if answered else drift.NOBODY_ANSWERED)
 
 
 WRONG_INPUT, CRASHED, INTERRUPTED, NOBODY_READS = 2, 70, 130, 141
@@ -266,17 +276,28 @@ def main() -> int:
 
 
 def _command() -> int:
-    """The exit status of the command that was asked for."""
+    """The exit status of the command that was asked for.
+
+    Click's own `main` would end a command whose output nobody reads with 1, which means that a step failed.
+    """
     try:
-        ended = app(standalone_mode=False)
-        sys.stdout.flush()
-        return ended if isinstance(ended, int) else 0
+        status = _invoke()
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    sys.stdout.flush()
+    return status
+
+
+def _invoke() -> int:
+    try:
+        with app.make_context("gb10docs", sys.argv[1:]) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except SystemExit as end:
-        sys.stdout.flush()
         return end.code if isinstance(end.code, int) else 0
+    return 0
 
 
 def _without(error: ModuleNotFoundError) -> int:
@@ -296,6 +317,7 @@ def _refused_by_stdout(error: Exception) -> str:
         return ""
     try:
         sys.stdout.flush()
+        os.write(1, b"\n")
     except OSError as again:
         return again.strerror or str(again)
     return ""
@@ -303,7 +325,6 @@ def _refused_by_stdout(error: Exception) -> str:
 
 def _report_fault() -> None:
     """The traceback of what is being handled, without this machine's secrets and names."""
-    import os
     import traceback
 
     from gb10docs.private import redactor

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gb10docs import pins
 from gb10docs.evidence_rows import date
-from gb10docs.evidence_status import tallies
+from gb10docs.evidence_status import readable_tallies
 from gb10docs.reports.verdict import printable
-from gb10docs.tree import lessons
+from gb10docs.tree import readable_lessons
 from gb10docs.upstream import UnknownUpstream
 
 SCHEMA = "gb10docs.drift/1"
@@ -67,7 +67,7 @@ def status(found: Sequence[Finding]) -> int:
     """Exit status: whether anything drifted, or nobody could be asked at all."""
     if any(one.what in {What.MOVED, What.UNPINNED, What.OLD} for one in found):
         return DRIFT
-    asked = [one for one in found if one.kind != "evidence"]
+    asked = [one for one in found if one.kind in {"image", "model"}]
     return NOBODY_ANSWERED if asked and all(one.what is What.UNKNOWN for one in asked) else NOTHING
 
 
@@ -98,8 +98,15 @@ def _compare(pin: pins.Pin) -> Finding:
 
 
 def _old(root: Path, before: datetime) -> Iterator[Finding]:
-    for page in lessons(root):
-        for tally in tallies(page, root):
+    """Ledgers that have grown old; what cannot be read hides no other."""
+    pages, unread = readable_lessons(root)
+    for name, fault in unread.items():
+        yield Finding("page", name, What.UNKNOWN, why=str(fault))
+    for page in pages:
+        found, faults = readable_tallies(page, root)
+        for bad in faults:
+            yield Finding("evidence", page.name, What.UNKNOWN, why=str(bad))
+        for tally in found:
             old = sorted(row.record.started for _, row in tally.rows if row.record.started < before)
             if old:
                 why = f"{len(old)} of {len(tally.rows)} records, the oldest of {date(old[0])}"

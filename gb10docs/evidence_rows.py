@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing, StepRecord, is_stale, ledger_path, read
-from gb10docs.inputs import CONTRACT, IMAGES, MODELS
+from gb10docs.inputs import CONTRACT, IMAGES, MODELS, BadLockFileError, lock_rows
 from gb10docs.pages import Page, Step
 from gb10docs.reports.verdict import took
 
@@ -104,10 +104,21 @@ def rows_of(page: Page, root: Path) -> dict[str, list[Row]]:
 
     Raises:
         BadLedgerError: A ledger of the page cannot be read, or lies where another one belongs.
+        BadLockFileError: A file of pinned images or models cannot be read.
     """
-    ledgers = list(_ledgers(page, root))
+    rows, faults = readable_rows_of(page, root)
+    for fault in faults:
+        raise fault
+    for file in (IMAGES, MODELS):
+        lock_rows(root / file)
+    return rows
+
+
+def readable_rows_of(page: Page, root: Path) -> tuple[dict[str, list[Row]], list[BadLedgerError]]:
+    """The same of those ledgers that can be read, and what is wrong with the others."""
+    ledgers, faults = _ledgers(page, root)
     changed = _comparison(root)
-    return {
+    rows = {
         step.id: [
             Row(ledger, file, record, tuple(_stale(record, step, changed)))
             for file, ledger in ledgers
@@ -115,6 +126,7 @@ def rows_of(page: Page, root: Path) -> dict[str, list[Row]]:
         ]
         for step in page.steps
     }
+    return rows, faults
 
 
 def say(rows: Sequence[Row]) -> Saying:
@@ -160,17 +172,26 @@ def lasted(row: Row) -> str:
     return took(row.record.duration_s) if row.record.duration_s >= 0.01 else "under 0.01 s"
 
 
-def _ledgers(page: Page, root: Path) -> Iterator[tuple[str, Ledger]]:
-    folder = ledger_path(root, page.relative, "any").parent
-    found = [(path, ledger) for path in sorted(folder.glob("*.json")) if (ledger := read(path))]
-    for path, ledger in sorted(found, key=lambda one: place_of(one[1].target)):
-        if path != ledger_path(root, page.relative, ledger.target, ledger.flavour):
-            raise BadLedgerError(f"{path}: holds what ran on '{ledger.target}': name it {ledger.target}.json")
-        if ledger.page != page.relative:
-            raise BadLedgerError(
-                f"{path}: speaks of {ledger.page}, not of {page.relative}: move or delete it"
-            )
-        yield path.relative_to(root / "docs").as_posix(), ledger
+def _ledgers(page: Page, root: Path) -> tuple[list[tuple[str, Ledger]], list[BadLedgerError]]:
+    """The ledgers of a page with their paths below `docs/`, and what is wrong with those that are none."""
+    found: list[tuple[str, Ledger]] = []
+    faults: list[BadLedgerError] = []
+    for path in sorted(ledger_path(root, page.relative, "any").parent.glob("*.json")):
+        try:
+            ledger = read(path)
+            if ledger:
+                _refuse_misplaced(path, ledger, page, root)
+                found.append((path.relative_to(root / "docs").as_posix(), ledger))
+        except BadLedgerError as error:
+            faults.append(error)
+    return sorted(found, key=lambda one: place_of(one[1].target)), faults
+
+
+def _refuse_misplaced(path: Path, ledger: Ledger, page: Page, root: Path) -> None:
+    if path != ledger_path(root, page.relative, ledger.target, ledger.flavour):
+        raise BadLedgerError(f"{path}: holds what ran on '{ledger.target}': name it {ledger.target}.json")
+    if ledger.page != page.relative:
+        raise BadLedgerError(f"{path}: speaks of {ledger.page}, not of {page.relative}: move or delete it")
 
 
 def _comparison(root: Path) -> Callable[[str, str], bool]:
@@ -186,7 +207,7 @@ def _comparison(root: Path) -> Callable[[str, str], bool]:
             return True
         try:
             return bool(is_stale(StepRecord.model_construct(inputs={name: was}), root))
-        except (OSError, ValueError):
+        except (OSError, ValueError, BadLockFileError):
             return True
 
     return changed

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gb10docs.evidence_rows import Look, Row, date, place_of, rows_of
+from gb10docs.errors import GB10DocsError
+from gb10docs.evidence import BadLedgerError
+from gb10docs.evidence_rows import Look, Row, date, place_of, readable_rows_of, rows_of
+from gb10docs.inputs import IMAGES, MODELS, BadLockFileError, lock_rows
 from gb10docs.pages import Page
 from gb10docs.reports.verdict import printable
-from gb10docs.tree import lessons
+from gb10docs.tree import readable_lessons
 
 WORDS = {
     Look.REAL: "passed on a GB10",
@@ -63,19 +66,47 @@ class Tally:
         return "; ".join(parts)
 
 
-def status(root: Path) -> str:
+def status(root: Path) -> tuple[str, list[GB10DocsError]]:
     """`gb10docs evidence status`: for each lesson a line a ledger; a GB10 always has one.
+
+    What cannot be read, be it a page, a ledger or a lock file, hides nothing else; it is returned beside the text.
+    """
+    pages, unread = readable_lessons(root)
+    lines: list[str] = []
+    faults: list[GB10DocsError] = [*unread.values(), *_lock_faults(root)]
+    for page in pages:
+        found, bad = readable_tallies(page, root)
+        lines += _status(page, found)
+        faults += bad
+    return "\n".join(lines), faults
+
+
+def _lock_faults(root: Path) -> Iterator[BadLockFileError]:
+    for file in (IMAGES, MODELS):
+        try:
+            lock_rows(root / file)
+        except BadLockFileError as error:
+            yield error
+
+
+def tallies(page: Page, root: Path) -> list[Tally]:
+    """A tally for each ledger of a page, in the order of the targets.
 
     Raises:
         BadLedgerError: A ledger cannot be read.
     """
-    return "\n".join(line for page in lessons(root) for line in _status(page, root))
+    return _tallies(page, rows_of(page, root))
 
 
-def tallies(page: Page, root: Path) -> list[Tally]:
-    """A tally for each ledger of a page, in the order of the targets."""
+def readable_tallies(page: Page, root: Path) -> tuple[list[Tally], list[BadLedgerError]]:
+    """The same of those ledgers that can be read, and what is wrong with the others."""
+    rows, faults = readable_rows_of(page, root)
+    return _tallies(page, rows), faults
+
+
+def _tallies(page: Page, by_step: Mapping[str, list[Row]]) -> list[Tally]:
     found: dict[str, list[tuple[str, Row]]] = {}
-    for step_id, rows in rows_of(page, root).items():
+    for step_id, rows in by_step.items():
         for row in rows:
             found.setdefault(row.file, []).append((step_id, row))
     whole = [
@@ -85,8 +116,7 @@ def tallies(page: Page, root: Path) -> list[Tally]:
     return sorted(whole, key=lambda one: (place_of(one.target), one.name))
 
 
-def _status(page: Page, root: Path) -> Iterator[str]:
-    found = tallies(page, root)
+def _status(page: Page, found: list[Tally]) -> Iterator[str]:
     yield f"{page.name}  {printable(page.title)} ({len(page.steps)} step{'s' * (len(page.steps) != 1)})"
     width = max(len(name) for name in ["gb10", *(one.name for one in found)])
     if not any(one.target == "gb10" for one in found):

@@ -22,6 +22,10 @@ class BadPlan(GB10DocsError):
     """Steps that no machine could run in this order, or that this machine cannot hold."""
 
 
+class Crowded(BadPlan):
+    """Servers that do not fit together in the memory that is available now."""
+
+
 class Action(StrEnum):
     """What the runner will do with a step."""
 
@@ -127,7 +131,8 @@ def make_plan(
         start: Step to begin with; what it and the later ones need runs as well.
 
     Raises:
-        BadPlan: The steps cannot work in this order, or do not fit in memory together.
+        BadPlan: The steps cannot work in this order.
+        Crowded: They do not fit in memory together.
         BadStep: A step does what it does not declare.
     """
     lint(pages, root)
@@ -302,7 +307,7 @@ def _refuse_crowding(plan: Plan) -> None:
         up[header.server] = sum(need.size for need in header.needs if need.kind == "memory")
         if len(up) > 1 and sum(up.values()) > available:
             budgets = ", ".join(f"{name} {gigabytes(size)}" for name, size in up.items())
-            raise BadPlan(
+            raise Crowded(
                 f"{_at(planned.step)}: these servers do not fit in memory together: {budgets}, and "
                 f"{gigabytes(available)} is available: stop one before this step, or give it a smaller budget"
             )

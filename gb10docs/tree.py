@@ -79,9 +79,29 @@ def with_foundations(pages: Iterable[Page], root: Path) -> list[Page]:
 
 
 def lessons(root: Path) -> list[Page]:
-    """Every page that has steps."""
-    pages = (read_page(path, root) for path in page_paths(root).values())
-    return [page for page in pages if page.steps]
+    """Every page that has steps.
+
+    Raises:
+        GB10DocsError: A page is wrong.
+    """
+    pages, faults = readable_lessons(root)
+    for fault in faults.values():
+        raise fault
+    return pages
+
+
+def readable_lessons(root: Path) -> tuple[list[Page], dict[str, GB10DocsError]]:
+    """Every page that has steps, and by page name what is wrong with those that cannot be read."""
+    pages: list[Page] = []
+    faults: dict[str, GB10DocsError] = {}
+    for name, path in page_paths(root).items():
+        try:
+            page = read_page(path, root)
+        except GB10DocsError as error:
+            faults[name] = error
+        else:
+            pages += [page] if page.steps else []
+    return pages, faults
 
 
 def _locate(name: str, root: Path, known: Mapping[str, Path]) -> Path:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gb10docs.errors import GB10DocsError
 from gb10docs.observe import Observers
-from gb10docs.plan import Action, Plan, make_plan
+from gb10docs.plan import Action, Crowded, Plan, make_plan
+from gb10docs.reports.verdict import printable
 from gb10docs.results import Outcome, Report
 from gb10docs.targets import choose
-from gb10docs.tree import find_root, lessons, read_pages
+from gb10docs.tree import find_root, read_pages, readable_lessons
 
 if TYPE_CHECKING:
     from gb10docs.delivery import Delivery
     from gb10docs.redact import Redactor
 
-PASSED, FAILED, NOT_WRITTEN, NOTHING_RAN, INTERRUPTED = 0, 1, 2, 3, 130
+PASSED, FAILED, WRONG_INPUT, NOTHING_RAN, INTERRUPTED = 0, 1, 2, 3, 130
+NOT_WRITTEN = WRONG_INPUT
 
 
 class Selection(NamedTuple):
@@ -45,10 +48,20 @@ class Wishes(NamedTuple):
     junit_file: Path | None = None
 
 
-def list_pages(root: Path | None) -> None:
-    """Every page that has steps."""
-    for page in lessons(find_root(root)):
-        print(f"{page.name}  {page.title}  ({_steps(len(page.steps))})")
+def list_pages(root: Path | None) -> int:
+    """Every page that has steps; a page that cannot be read does not hide the others. Returns the exit status."""
+    pages, faults = readable_lessons(find_root(root))
+    for page in pages:
+        print(f"{page.name}  {printable(page.title)}  ({_steps(len(page.steps))})")
+    return tell_faults(faults.values())
+
+
+def tell_faults(faults: Iterable[GB10DocsError]) -> int:
+    """Each in a line on standard error, and the exit status of a command that found them."""
+    found = list(faults)
+    for fault in found:
+        print(f"gb10docs: {printable(str(fault))}", file=sys.stderr)
+    return WRONG_INPUT if found else PASSED
 
 
 def show_plan(selection: Selection) -> int:
@@ -114,8 +127,11 @@ def _delivery(plans: list[Plan], root: Path, wishes: Wishes, redactor: Redactor)
     return Delivery(recording, wishes.json_file, wishes.junit_file, github.summary_file(os.environ))
 
 
-def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
-    """This machine, and for each lesson what runs here and what the other steps lack."""
+def doctor(root: Path | None, target: str, allow: frozenset[str]) -> int:
+    """This machine, and for each lesson what runs here and what the other steps lack; returns the exit status.
+
+    A page that is wrong, or that does not fit in memory now, is told as such, and does not hide the others.
+    """
     from gb10docs import machine
     from gb10docs.needs import gigabytes
 
@@ -125,11 +141,18 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> None:
         f"{seen.hardware}, {gigabytes(seen.memory_bytes)} memory, {seen.os}, {seen.arch}, target {chosen.name}"
     )
     where = find_root(root)
-    for page in lessons(where):
-        plan = make_plan([page], where, chosen)[0]
-        print(f"\n{page.name}: {page.title}")
-        for line in _diagnosis(plan):
-            print(f"  {line}")
+    pages, faults = readable_lessons(where)
+    for page in pages:
+        print(f"\n{page.name}: {printable(page.title)}")
+        try:
+            lines = _diagnosis(make_plan([page], where, chosen)[0])
+        except Crowded as error:
+            lines = [f"cannot run now: {error}"]
+        except GB10DocsError as error:
+            lines, faults[page.name] = ["cannot run: see below"], error
+        for line in lines:
+            print(f"  {line}", flush=True)
+    return tell_faults(faults.values())
 
 
 def _plans(selection: Selection, root: Path) -> list[Plan]:

@@ -35,7 +35,9 @@ def root(tree: Tree) -> Path:
 
 
 def test_the_status_tells_what_each_ledger_comes_to(root: Path) -> None:
-    assert status(root).splitlines() == [
+    text, faults = status(root)
+    assert faults == []
+    assert text.splitlines() == [
         "lessons/lesson-01  One | <b> (1 step)",
         "  gb10  not run yet",
         "lessons/lesson-03  Three (1 step)",
