@@ -207,23 +207,23 @@ def test_steps_that_a_page_has_no_more_are_dropped_and_the_rest_is_in_page_order
 def test_a_user_or_host_of_any_name_can_record(program: Program, name: str) -> None:
     """Names that are ours stay as they are; what the step printed does not."""
     program.environment |= {"USER": name, "LOGNAME": name}
-    program.page(f"echo I am {name}.\n")
+    program.page(f"echo see /media/{name}/x\n")
     code, _, err = program.run(*recording(program, "page"))
     assert (code, err) == (0, "")
     table = ledger(program)
     assert (table["page"], table["target"]) == ("docs/page.md", "cpu")
     assert table["steps"]["page/s1"]["outcome"] == "passed"
-    assert table["steps"]["page/s1"]["stdout"] == "I am user.\n"
+    assert table["steps"]["page/s1"]["stdout"] == "see /media/user/x\n"
     assert "1 passed, nothing stood in" in status(program)
 
 
 def test_what_others_have_recorded_stays_as_it_was(program: Program) -> None:
     """Their output is not masked with the names of this machine."""
-    program.page("echo this will work\n", "true\n")
+    program.page("echo of willow and oak\n", "true\n")
     assert program.run(*recording(program, "page"))[0] == 0
-    program.environment |= {"USER": "will", "LOGNAME": "will"}
+    program.environment |= {"USER": "willow", "LOGNAME": "willow"}
     assert program.run(*recording(program, "page", more=("--only", "s2")))[0] == 0
-    assert ledger(program)["steps"]["page/s1"]["stdout"] == "this will work\n"
+    assert ledger(program)["steps"]["page/s1"]["stdout"] == "of willow and oak\n"
 
 
 def test_a_secret_is_in_no_ledger(program: Program) -> None:
