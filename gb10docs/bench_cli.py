@@ -132,6 +132,9 @@ def _measure(
     from gb10docs.bench.workload import Workload, counts
 
     workload = Workload(concurrency=counts(concurrency), context=counts(context), **sizes)
+    kept.refuse_unwritable(store)
+    if json_file and json_file != Path("-"):
+        atomic.refuse_unwritable(json_file)
     url = url or menu.choose(engine)
     with live.display(sys.stderr) as watch:
         result = measure(url, workload, engine=engine, model=model, label=label, watch=watch)

@@ -297,7 +297,6 @@ def test_a_refusal_keeps_the_servers_words(status: int) -> None:
 BROKEN = {
     "no finish": (Behaviour(itl=0, ttft=0, finish=False), "without a finish reason"),
     "no usage": (Behaviour(itl=0, ttft=0, usage=False), "no `usage`"),
-    "no text": (Behaviour(ttft=0, tokens=0), "no text"),
     "no JSON": (Behaviour(events=["{nonsense"]), "no JSON: '{nonsense'"),
     "no object": (Behaviour(events=["[1]"]), "no JSON object"),
     "other shape": (Behaviour(events=['{"choices": ["x"]}']), "does not answer as a chat completion"),

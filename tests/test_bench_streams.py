@@ -165,7 +165,6 @@ FAILED: dict[str, tuple[list[Piece], str]] = {
     "text": (answer(*WORDS, END, counted("8\x1b[31m")), "says \"8\\u001b[31m\" for"),
     "a list": (answer(*WORDS, END, {"usage": [8]}), "says [8] for"),
     "none": (answer(*WORDS, END), "held no `usage`"),
-    "no text": (answer(ROLE, END, counted()), "held no text"),
     "error in the stream": (answer(*WORDS[:3], {"error": {"message": "engine died"}}), "error: engine died"),
     "error of another shape": (
         answer(*WORDS[:3], {"object": "error", "message": "out of cache", "code": 500}, DONE),
@@ -325,6 +324,24 @@ class TestTokensNobodySaw:
         request = read(5.0, *(each for word in WORDS for each in (0.02, word)), END, counted(10))
         assert request.tpot_s == pytest.approx(0.02, rel=0.3)
 
+    def test_a_first_short_answer_that_shows_nothing_is_enough_to_begin(self, bench: Bench) -> None:
+        silent = answer(ROLE, END, counted(16))
+        with play(silent, PLAIN) as server:
+            outcome = bench(server.url)
+        assert outcome.status == 0, outcome.said
+        assert outcome.run["requests"] == {"ok": 2, "failed": 0}
+
+    def test_a_stand_in_that_shows_nothing_at_first_is_one(self, bench: Bench) -> None:
+        marked = HEAD.replace(b"connection", b"x-gb10docs-stand-in: a small model\r\nconnection")
+        with play([marked, *answer(END, counted(16))[1:]], PLAIN) as server:
+            assert bench(server.url).result["server"]["stand_in"] == "a small model"
+
+    def test_answers_that_show_nothing_fail(self, bench: Bench) -> None:
+        with play(answer(ROLE, END, counted(16))) as server:
+            outcome = bench(server.url)
+        assert outcome.run["requests"] == {"ok": 0, "failed": 2}
+        assert "none of its 16 tokens was shown" in outcome.run["failures"][0]
+
     def test_the_table_says_so(self, bench: Bench) -> None:
         usage = counted(208, completion_tokens_details={"reasoning_tokens": 200})
         with play(answer(ROLE, 0.1, *WORDS, END, usage)) as server:
@@ -440,6 +457,26 @@ class TestNames:
         outcome = bench(f"http://127.0.0.1:{port}")
         assert outcome.status == 2
         assert "no server answers at" in outcome.said
+
+
+class TestWhereTheResultGoes:
+    """It is found out before a measurement, not after it."""
+
+    @pytest.mark.parametrize("option", ["--store", "--json"])
+    @pytest.mark.parametrize("place", ["/proc/none/x", "{file}/x", "/proc/version"])
+    def test_a_place_that_takes_nothing(self, bench: Bench, tmp_path: Path, option: str, place: str) -> None:
+        (tmp_path / "file").touch()
+        with play(PLAIN) as server:
+            outcome = bench(server.url, option, place.format(file=tmp_path / "file"))
+            assert not server.requests
+        assert outcome.status == 2
+        assert "cannot be written" in outcome.said
+
+    def test_a_folder_for_the_store(self, bench: Bench, tmp_path: Path) -> None:
+        (tmp_path / "kept").mkdir()
+        with play(PLAIN) as server:
+            assert bench(server.url, "--store", str(tmp_path / "kept")).status == 0
+        assert json.loads((tmp_path / "kept" / "results.jsonl").read_text())["server"]["model"] == MODEL
 
 
 class TestBounds:

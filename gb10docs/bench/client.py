@@ -126,7 +126,8 @@ class Server:
             stand_in = None if said is None else words.shown(said)
             return t0, stream.read(t0, arrivals, stand_in, response.headers.get("content-type", ""))
         except BrokenStreamError as error:
-            raise BrokenStreamError(f"{self.url}: {error}") from None
+            error.args = (f"{self.url}: {error}",)
+            raise
         except aiohttp.ClientConnectorError as error:
             raise self._gone(error) from None
         except aiohttp.ConnectionTimeoutError:

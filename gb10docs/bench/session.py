@@ -16,8 +16,9 @@ from gb10docs.bench.client import Server, chat_body
 from gb10docs.bench.dialects import Dialect, dialect
 from gb10docs.bench.identity import Identity, identify
 from gb10docs.bench.load import Progress
-from gb10docs.bench.metrics import Request, Run
+from gb10docs.bench.metrics import Run
 from gb10docs.bench.results import Result
+from gb10docs.bench.stream import NoTextError
 from gb10docs.bench.workload import Level, Workload, prompt
 
 Watch = Callable[[Level, Progress], None]
@@ -79,18 +80,24 @@ class _Session:
         async with Server(self.url) as server:
             self.identity = await identify(server, engine=self.engine, model=self.model)
             spoken = dialect(self.identity.engine)
-            probe = await self._probe(server, spoken)
-            self.identity = replace(self.identity, stand_in=probe.stand_in or other_model(self.identity))
+            prompt_tokens, stand_in = await self._probe(server, spoken)
+            self.identity = replace(self.identity, stand_in=stand_in or other_model(self.identity))
             self.ceiling = find_ceiling(self.identity, self.machine)
-            tokens_per_word = probe.prompt_tokens / _PROBE_WORDS
+            tokens_per_word = prompt_tokens / _PROBE_WORDS
             for level in self.workload.levels():
                 await self._level(server, spoken, level, tokens_per_word)
 
-    async def _probe(self, server: Server, spoken: Dialect) -> Request:
-        """One short request: shows that the server answers, and how many tokens it makes of our words."""
+    async def _probe(self, server: Server, spoken: Dialect) -> tuple[int, str | None]:
+        """One short request: how many tokens the server makes of our words, and what answers in its place.
+
+        A model that reasons unseen may have shown nothing until then.
+        """
         body = self._body(spoken, _PROBE_WORDS, 1.0, _PROBE_TOKENS)
-        _, request = await server.ask(body)
-        return request
+        try:
+            _, request = await server.ask(body)
+        except NoTextError as silent:
+            return silent.prompt_tokens, silent.stand_in
+        return request.prompt_tokens, request.stand_in
 
     async def _level(self, server: Server, spoken: Dialect, level: Level, tokens_per_word: float) -> None:
         tokens = level.context + self.workload.prompt_tokens

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from gb10docs import atomic
 from gb10docs.bench.results import Result, from_json, to_json
 from gb10docs.errors import GB10DocsError
 
@@ -59,6 +60,16 @@ def append(result: Result, path: Path | None = None) -> Path:
     except OSError as error:
         raise GB10DocsError(f"cannot keep the result in {path}: {error.strerror}.") from error
     return path
+
+
+def refuse_unwritable(path: Path | None = None) -> None:
+    """Find out before a measurement whether its result could be kept.
+
+    Raises:
+        CannotWriteError: It could not.
+    """
+    file = _file(path)
+    (atomic.refuse_unappendable if file.exists() else atomic.refuse_unwritable)(file)
 
 
 def read(path: Path | None = None) -> Kept:

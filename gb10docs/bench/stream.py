@@ -47,6 +47,14 @@ class BrokenStreamError(GB10DocsError):
     exit_code = 1
 
 
+class NoTextError(BrokenStreamError):
+    """An answer of which nothing was shown: there is nothing to time, but the prompt has been counted."""
+
+    def __init__(self, output_tokens: int, prompt_tokens: int, stand_in: str | None) -> None:
+        super().__init__(f"the stream held no text: none of its {output_tokens} tokens was shown.")
+        self.prompt_tokens, self.stand_in = prompt_tokens, stand_in
+
+
 def read(
     t0: float, arrivals: Iterable[Arrival], stand_in: str | None = None, content_type: str = ""
 ) -> Request:
@@ -144,13 +152,13 @@ class _Seen:
                 else ""
             )
             raise BrokenStreamError(f"the stream ended without a finish reason; see the server's log.{why}")
+        output, prompt = self._counted("completion_tokens"), self._counted("prompt_tokens")
         if self.first is None or self.last is None:
-            raise BrokenStreamError("the stream held no text, so there is nothing to time.")
-        output = self._counted("completion_tokens")
+            raise NoTextError(output, prompt, stand_in)
         return Request(
             t_first=self.first - t0,
             t_last=self.last - t0,
-            prompt_tokens=self._counted("prompt_tokens"),
+            prompt_tokens=prompt,
             output_tokens=output,
             finish_reason=self.finish_reason,
             first_chunk_tokens=self.running or self._first_chunk(output),
