@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
@@ -15,13 +14,9 @@ def program() -> None:
     """
     gc.set_threshold(20_000)
     _open_standard_streams()
-    from gb10docs.cli import main
+    from gb10docs.cli import leave, main
 
-    status = main()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)
+    leave(main())
 
 
 def _open_standard_streams() -> None:

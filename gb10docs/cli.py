@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -136,6 +138,7 @@ def run(
     nothing could run; 70 a fault of gb10docs itself; 130 interrupted.
     """
     from gb10docs import workflow
+    from gb10docs.signals import Signals
 
     selection = workflow.Selection(
         pages=lessons,
@@ -156,7 +159,8 @@ def run(
         json_file=json_file,
         junit_file=junit_file,
     )
-    sys.exit(workflow.run(selection, wishes))
+    with Signals() as signals:
+        leave(workflow.run(selection, wishes, signals))
 
 
 @app.command()
@@ -247,6 +251,14 @@ def refresh(root: Path | None) -> None:
 
 WRONG_INPUT, CRASHED, INTERRUPTED, NOBODY_READS = 2, 70, 130, 141
 """Exit statuses that any command can have."""
+
+
+def leave(status: int) -> NoReturn:
+    """End at once, and while signals are still caught: what is imported and read needs no taking leave."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def main() -> int:

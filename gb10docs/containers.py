@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gb10docs import extras
+from gb10docs import extras, processes
 from gb10docs.compose import Service
+from gb10docs.processes import Alarm
 from gb10docs.results import Container
 
 _PROJECT = "com.docker.compose.project"
@@ -61,7 +62,7 @@ def log_tail(service: Service, lines: int = 20) -> str:
     return "\n".join(_each(service, lambda one: str(one.logs(tail=lines).decode(errors="replace"))))
 
 
-def down(file: Path) -> None:
+def down(file: Path, signals: Alarm | None = None) -> None:
     """`docker compose down` for every profile of a Compose file; if that is cut short, again at once."""
     for grace in (_GRACE, 0):
         command = [
@@ -75,21 +76,27 @@ def down(file: Path) -> None:
             "--timeout",
             str(grace),
         ]
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            done = subprocess.run(
+        alarm = signals if grace else None
+        try:
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                check=False,
-                timeout=grace + 60,
             )
-            if done.returncode == 0:
-                return
+        except OSError:
+            return
+        end = time.monotonic() + grace + 60
+        while process.poll() is None and time.monotonic() < end and not (alarm and alarm.pending):
+            processes.wait([process.pid], end, alarm)
+        if process.poll() is None:
+            process.kill()
+        if process.wait() == 0:
+            return
 
 
-def remove_run(run: str) -> bool:
+def remove_run(run: str, signals: Alarm | None = None) -> bool:
     """Remove every container, network and volume that carries a run's label; False where some may be left.
 
     It is asked again and again, since the engine may still be making what a client that is no more has asked for.
@@ -105,7 +112,7 @@ def remove_run(run: str) -> bool:
                 for remove in found:
                     with contextlib.suppress(APIError):
                         remove()
-                if time.monotonic() > end:
+                if time.monotonic() > end or (signals and signals.pending):
                     return False
     except DockerException:
         return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import sys
+from collections.abc import Callable, Iterable
 
 
 class GB10DocsError(Exception):
@@ -24,3 +26,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"known: {', '.join(names)}" if names else "there are none"
+
+
+def tell(line: str) -> None:
+    """A line on standard error, if there is one to write to."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"gb10docs: {line}\n")
+        sys.stderr.flush()
+
+
+def come_what_may(what: str, endings: Iterable[Callable[[], object]]) -> None:
+    """Do all of this in turn: where one fails, one line says so, and the next is done."""
+    for end in endings:
+        try:
+            end()
+        except Exception as error:  # noqa: BLE001  nothing that ends may keep the rest from ending
+            why = str(error) if isinstance(error, GB10DocsError) else repr(error)
+            tell(f"{what}: {why}")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs import extras, processes
+from gb10docs.processes import Alarm
 
 UNCLEARED = "no Docker engine answers, so containers of a run may be left"
 PREFIX = "gb10docs-"
@@ -68,24 +69,24 @@ class Note:
             self.labelled = True
             self.write()
 
-    def take_down(self) -> list[str]:
+    def take_down(self, signals: Alarm | None = None) -> list[str]:
         """Take down the projects of its Compose files, each once; returns those."""
         from gb10docs import containers
 
         downed = []
         for file in list(self.compose):
             if Path(file).is_file():
-                containers.down(Path(file))
+                containers.down(Path(file), signals)
                 downed.append(file)
             self.compose.remove(file)
             self.write()
         return downed
 
-    def remove_labelled(self) -> bool:
+    def remove_labelled(self, signals: Alarm | None = None) -> bool:
         """Remove what carries its label; False where no engine does it, and it stays noted."""
         from gb10docs import containers
 
-        if self.labelled and containers.remove_run(self.run):
+        if self.labelled and containers.remove_run(self.run, signals):
             self.labelled = False
             self.write()
         return not self.labelled

@@ -16,6 +16,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 RUN_ID = "[0-9a-f]{12}"
 """The one form of a run's id, as a pattern; as a number it is far from every limit that a process has by itself."""
@@ -140,12 +141,27 @@ def command_of(pid: int) -> str:
     return ""
 
 
-def stop(find: Callable[[], Iterable[int]], *, interrupt: bool = False) -> set[int]:
+class Alarm(Protocol):
+    """What tells that an ending is to be hurried; see `gb10docs.signals`."""
+
+    pending: bool
+
+    def fileno(self) -> int:
+        """What is readable once that is so."""
+
+    def heard(self) -> None:
+        """Wait for the next."""
+
+
+def stop(
+    find: Callable[[], Iterable[int]], *, interrupt: bool = False, signals: Alarm | None = None
+) -> set[int]:
     """Ask everything that `find` finds to end, then kill it, until nothing is left.
 
     Args:
         find: Asked again and again, since what is to end may start more.
         interrupt: Send SIGINT first, as Ctrl-C would.
+        signals: Where one waits to be acted on, everything is killed at once.
 
     Returns:
         What is still alive after all that (a process in uninterruptible sleep).
@@ -153,12 +169,13 @@ def stop(find: Callable[[], Iterable[int]], *, interrupt: bool = False) -> set[i
     ladder = [(signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)]
     found = {*find()}
     for sign, seconds in [(signal.SIGINT, GRACE / 2), *ladder] if interrupt else ladder:
+        alarm = signals if sign is not signal.SIGKILL else None
         end = time.monotonic() + seconds
-        while (living := _living(found)) and time.monotonic() < end:
+        while not (alarm and alarm.pending) and (living := _living(found)) and time.monotonic() < end:
             for pid in living:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, sign)
-            _wait(living, end)
+            wait(living, end, alarm)
             found = {*find()}
     _reap(found)
     return _living(found)
@@ -175,14 +192,32 @@ def _living(pids: Iterable[int]) -> set[int]:
     return {pid for pid in pids if alive(pid)}
 
 
-def _wait(pids: Iterable[int], end: float) -> None:
-    """Until every process has ended, or `end` of the monotonic clock."""
-    with contextlib.ExitStack() as stack:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                descriptor = os.pidfd_open(pid)
-                stack.callback(os.close, descriptor)
-                select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+def wait(pids: Iterable[int], end: float, alarm: Alarm | None) -> None:
+    """Until every process has ended, `end` of the monotonic clock, or an alarm: one after the other, however many."""
+    for pid in pids:
+        left = end - time.monotonic()
+        if left <= 0 or (alarm and alarm.pending):
+            return
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        except OSError:  # no descriptor is free
+            time.sleep(min(left, 0.01))
+            continue
+        try:
+            _poll([descriptor, *([alarm.fileno()] if alarm else [])], left)
+        finally:
+            os.close(descriptor)
+        if alarm:
+            alarm.heard()
+
+
+def _poll(descriptors: list[int], seconds: float) -> None:
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    poll.poll(seconds * 1000)
 
 
 def _numbers() -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from gb10docs import ports, servers
 from gb10docs.compose import Service
@@ -34,11 +36,15 @@ class RunningServers:
         assert self._place.supply
         ports.refuse_taken(service.port, step.snippet.place)
         model = next((need.value for need in header.needs if need.kind == "model"), "")
-        server = self._place.supply.serve(service, model, self._place.environment)
+        deadline = _limit(planned)
+        serve = partial(self._place.supply.serve, service, model, self._place.environment)
+        server = self._pump.call(serve, deadline)
+        if server is None:
+            raise NotReady(f"{step.snippet.place}: nothing answers for it after {header.timeout:g} s")
         self._running[header.server] = (server, step.id)
         if isinstance(server, EngineProcess):
             self._await(planned, server)
-        servers.insist_on_sense(server, service.served_name, self._pump, real=False)
+        servers.insist_on_sense(server, service.served_name, self._pump, deadline, real=False)
         return server.about() if isinstance(server, EngineProcess) else ""
 
     def _await(self, planned: PlannedStep, server: EngineProcess) -> None:
@@ -63,7 +69,7 @@ class RunningServers:
         server = servers.ForegroundServer(header.server, header.ready, execution)
         self._running[header.server] = (server, planned.step.id)
         try:
-            servers.insist_on_sense(server, "", self._pump, real=False)
+            servers.insist_on_sense(server, "", self._pump, _limit(planned), real=False)
         except NotReady as error:
             del self._running[header.server]
             server.stop()
@@ -82,10 +88,11 @@ class RunningServers:
                 server,
                 planned.service.served_name,
                 self._pump,
+                _limit(planned),
                 real=not planned.stand_ins,
                 quiet=dialect(planned.service.engine).thinking(False),
             )
-            result.containers = server.describe()
+            result.containers = self._pump.call(server.describe, _limit(planned)) or []
         for name in header.stops:
             server_and_id = self._running.pop(name, None)
             if server_and_id:
@@ -99,6 +106,12 @@ class RunningServers:
     def dead(self) -> Iterator[tuple[str, str, Server, str]]:
         """Those that have died since: service, the step that started it, the server, and what became of it."""
         for name, (server, step_id) in list(self._running.items()):
-            if wrong := server.dead():
+            asks_docker = isinstance(server, servers.ComposeServer)
+            if wrong := self._pump.call(server.dead, math.inf) if asks_docker else server.dead():
                 del self._running[name]
                 yield name, step_id, server, wrong
+
+
+def _limit(planned: PlannedStep) -> float:
+    """When what is asked of a step's server has to be answered: whatever is waited for has the step's timeout."""
+    return time.monotonic() + planned.step.snippet.header.timeout

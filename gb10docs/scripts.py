@@ -190,7 +190,8 @@ class _Warm:
             os.close(descriptor)
         self._open, self._is_lost = (), True
         self.process.kill()
-        self.process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(processes.GRACE)
 
     def _rest(self) -> None:
         """Nothing of the last script is left, and nothing is expected until the next one."""
@@ -213,41 +214,31 @@ class _Forked(Execution):
     def __init__(
         self, warm: _Warm, pump: Pump, copy: str, around: Surroundings, stdout: Capture, stderr: Capture
     ) -> None:
-        super().__init__(stdout, stderr)
-        self._warm, self._pump = warm, pump
-        self._pipes = pump.pipe(stdout), pump.pipe(stderr)
-        warm.ask(copy, around, [path_of(write) for _, write in self._pipes])
+        super().__init__(pump, stdout, stderr)
+        self._warm = warm
+        warm.ask(copy, around, [path_of(write) for write in self._writes])
 
-    def done(self) -> bool:
+    def _has_ended(self) -> bool:
         self._warm.listen()
         return self._warm.exit_code is not None
 
-    def ending(self) -> Ending:
-        self._settle()
+    def _take_ending(self) -> Ending:
         code = self._warm.exit_code
         assert code is not None
         return Ending(128 - code if code < 0 else code)
 
-    def kill(self) -> None:
+    def _make_end(self) -> None:
         children = processes.children(self._warm.process.pid)
-        processes.stop(lambda: {pid for child in children for pid in processes.group(child)}, interrupt=True)
+        self._pump.stop(lambda: {pid for child in children for pid in processes.group(child)}, interrupt=True)
         self._warm.close()
-        self._settle()
-
-    def _settle(self) -> None:
-        for read, write in self._pipes:
-            os.close(write)
-            self._pump.drain(read)
 
 
 class _Started(Execution):
     """A script in an interpreter of its own."""
 
     def __init__(self, pump: Pump, copy: str, around: Surroundings, stdout: Capture, stderr: Capture) -> None:
-        super().__init__(stdout, stderr)
-        self._pump = pump
-        out, err = pump.pipe(stdout), pump.pipe(stderr)
-        self._reads = (out[0], err[0])
+        super().__init__(pump, stdout, stderr)
+        out, err = self._writes
         try:
             self._process = subprocess.Popen(
                 [around.python, copy],
@@ -255,37 +246,34 @@ class _Started(Execution):
                 env=dict(around.environment),
                 umask=around.umask,
                 stdin=subprocess.DEVNULL,
-                stdout=out[1],
-                stderr=err[1],
+                stdout=out,
+                stderr=err,
                 start_new_session=True,
             )
         except OSError as error:
             raise NoPython(f"{around.python}: cannot be started: {error.strerror}") from error
         finally:
-            os.close(out[1])
-            os.close(err[1])
+            self._close_writes()
         self._alive = os.pidfd_open(self._process.pid)
         pump.watch(self._alive)
 
-    def done(self) -> bool:
+    def _has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    def ending(self) -> Ending:
-        self._settle()
+    def _take_ending(self) -> Ending:
         code = self._process.wait()
         return Ending(128 - code if code < 0 else code)
 
-    def kill(self) -> None:
+    def _make_end(self) -> None:
         group = self._process.pid
-        processes.stop(lambda: processes.group(group), interrupt=True)
-        self._process.wait()
-        self._settle()
+        self._pump.stop(lambda: processes.group(group), interrupt=True)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(processes.GRACE)
 
-    def _settle(self) -> None:
+    def _close(self) -> None:
         self._pump.forget(self._alive)
         os.close(self._alive)
-        for read in self._reads:
-            self._pump.drain(read)
+        super()._close()
 
 
 def _is_this(python: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +12,7 @@ from gb10docs import containers, ports, processes
 from gb10docs.compose import Service
 from gb10docs.errors import GB10DocsError
 from gb10docs.results import Container
-from gb10docs.sessions import Ending, Execution
+from gb10docs.sessions import Execution
 from gb10docs.streams import Pump
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ PROBE = "What is 12*17? Answer with the number only."
 PROBE_TOKENS = 24
 QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
 PROBE_SECONDS = 120.0
+ANSWER_BYTES = 2**20
+"""Longest answer to a probe that is read."""
 STOP_SECONDS = 30.0
 """How long a server may take to close its port after the step that stops it."""
 
@@ -113,13 +115,12 @@ class ForegroundServer:
     def __init__(self, name: str, url: str, execution: Execution) -> None:
         self.name, self.port = name, port_of(url)
         self._execution = execution
-        self._ended: Ending | None = None
 
     def dead(self) -> str:
         """Its command has ended."""
-        if self._ended is None and self._execution.done():
-            self._ended = self._execution.ending()
-        return f"it exited with status {self._ended.exit_code}" if self._ended else ""
+        if not self._execution.done():
+            return ""
+        return f"it exited with status {self._execution.ending().exit_code}"
 
     def tail(self) -> str:
         """Of what its step has printed."""
@@ -134,7 +135,6 @@ class ForegroundServer:
         """Interrupt it, then make it end."""
         if not self.dead():
             self._execution.kill()
-            self._ended = Ending(128 + signal.SIGKILL, closed=True)
 
 
 def port_of(url: str) -> int:
@@ -166,7 +166,7 @@ def probe(port: int, model: str, *, real: bool, quiet: Mapping[str, Any] = QUIET
         try:
             served = [model] if model else _served(client)
             return _wrong_with(client, served[0], quiet, real=real) if served else ""
-        except (httpx.HTTPError, KeyError, IndexError, TypeError, ValueError) as error:
+        except (httpx.HTTPError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             return f"the probe prompt failed: {error!r}"
 
 
@@ -179,14 +179,15 @@ def insist_on_health(server: Server, deadline: float, pump: Pump) -> None:
 
 
 def insist_on_sense(
-    server: Server, model: str, pump: Pump, *, real: bool, quiet: Mapping[str, Any] = QUIET
+    server: Server, model: str, pump: Pump, deadline: float, *, real: bool, quiet: Mapping[str, Any] = QUIET
 ) -> None:
-    """Raise NotReady, with the end of the server's log, unless it answers the probe prompt sanely."""
+    """Raise NotReady, with the end of the server's log, unless it answers the probe prompt sanely in time."""
+    begun = time.monotonic()
     wrong = pump.call(
-        lambda: probe(server.port, model, real=real, quiet=quiet), time.monotonic() + PROBE_SECONDS
+        lambda: probe(server.port, model, real=real, quiet=quiet), min(deadline, begun + PROBE_SECONDS)
     )
     if wrong is None or wrong:
-        problem = wrong or f"no answer to the probe prompt within {PROBE_SECONDS:g} s"
+        problem = wrong or f"no answer to the probe prompt within {time.monotonic() - begun:.0f} s"
         raise NotReady(f"server '{server.name}' on port {server.port}: {problem}\n{server.tail()}".rstrip())
 
 
@@ -209,17 +210,29 @@ def _healthy(url: str) -> bool:
     import httpx
 
     try:
-        return httpx.get(url, timeout=5.0, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        with httpx.stream("GET", url, timeout=5.0, trust_env=False) as answer:
+            return answer.status_code == 200
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
+
+
+def _asked(client: httpx.Client, method: str, path: str, request: Any = None) -> tuple[int, bytes]:
+    """The status and the body of an answer, which may be endless."""
+    body = bytearray()
+    with client.stream(method, path, json=request) as answer:
+        for part in answer.iter_bytes():
+            body += part
+            if len(body) > ANSWER_BYTES:
+                raise ValueError(f"an answer of more than {ANSWER_BYTES} bytes")
+    return answer.status_code, bytes(body)
 
 
 def _served(client: httpx.Client) -> list[str]:
     """The models that it serves; none where it is no model server at all."""
-    answer = client.get("/v1/models")
+    _, body = _asked(client, "GET", "/v1/models")
     try:
-        return [model["id"] for model in answer.json()["data"]]
-    except (KeyError, TypeError, ValueError):
+        return [str(model["id"]) for model in json.loads(body)["data"]]
+    except (LookupError, TypeError, ValueError, RecursionError):
         return []
 
 
@@ -231,12 +244,12 @@ def _wrong_with(client: httpx.Client, model: str, quiet: Mapping[str, Any], *, r
         "max_tokens": PROBE_TOKENS,
         "temperature": 0.0,
     }
-    answer = client.post("/v1/chat/completions", json=request)
-    if answer.status_code != 200:
-        return f"the probe prompt got HTTP {answer.status_code}: {answer.text[:200]}"
-    choice = answer.json()["choices"][0]
+    status, body = _asked(client, "POST", "/v1/chat/completions", request)
+    if status != 200:
+        return f"the probe prompt got HTTP {status}: {body.decode(errors='replace')[:200]}"
+    choice = json.loads(body)["choices"][0]
     text = choice["message"]["content"] or ""
-    if choice["finish_reason"] not in {"stop", "length"}:
+    if choice["finish_reason"] not in ("stop", "length"):
         return f"the probe's finish reason is '{choice['finish_reason']}'"
     if real:
         return "" if "204" in text else f"asked 12*17, it says {text[:100]!r}, not 204"

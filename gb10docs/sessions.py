@@ -7,6 +7,7 @@ snippet starts. `driver.bash` holds the bash half.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -31,6 +32,10 @@ class SessionLost(GB10DocsError):
 
 class SessionBusy(GB10DocsError):
     """A step wants a session in which a foreground server still runs."""
+
+
+class NoBash(GB10DocsError):
+    """A machine without bash."""
 
 
 class Failure(NamedTuple):
@@ -59,24 +64,69 @@ class Ending(NamedTuple):
     """Bash has left the file halfway, as it does at some errors, and has not said where."""
 
 
-class Execution:
-    """A command that has been started; `pump.run(execution.done, deadline)` waits for it."""
+KILLED = Ending(128 + signal.SIGKILL, closed=True)
 
-    def __init__(self, stdout: Capture, stderr: Capture) -> None:
+
+class Execution:
+    """A command: started as it is made, ended once `done` says so, and closed by `ending` or `kill`.
+
+    Each of these may be called whenever and however often; what it does, it does once.
+    """
+
+    def __init__(self, pump: Pump, stdout: Capture, stderr: Capture) -> None:
+        """Open the two pipes into which the command is to write."""
         self.stdout = stdout
         self.stderr = stderr
+        self._pump = pump
+        self._ending: Ending | None = None
+        self._reads: list[int] = []
+        self._writes: list[int] = []
+        try:
+            for capture in (stdout, stderr):
+                read, write = pump.pipe(capture)
+                self._reads.append(read)
+                self._writes.append(write)
+        except OSError:
+            self._close_writes()
+            raise
 
     def done(self) -> bool:
         """Whether the command has ended."""
-        raise NotImplementedError
+        return self._ending is not None or self._has_ended()
 
     def ending(self) -> Ending:
-        """How it ended; call it once, after `done`."""
+        """How it has ended; to be asked once it is done."""
+        if self._ending is None:
+            self._ending = self._take_ending()
+            self._close()
+        return self._ending
+
+    def kill(self) -> Ending:
+        """Interrupt it, then make it end, unless it has been closed before."""
+        if self._ending is None:
+            self._ending = KILLED
+            self._make_end()
+            self._close()
+        return self._ending
+
+    def _has_ended(self) -> bool:
         raise NotImplementedError
 
-    def kill(self) -> None:
-        """Interrupt it, then make it end."""
+    def _take_ending(self) -> Ending:
         raise NotImplementedError
+
+    def _make_end(self) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Let go of the pipes, and take in what it has printed; a background job may still hold them."""
+        self._close_writes()
+        for read in self._reads:
+            self._pump.drain(read)
+
+    def _close_writes(self) -> None:
+        while self._writes:
+            os.close(self._writes.pop())
 
 
 class Session:
@@ -100,12 +150,13 @@ class Session:
         if shell.tracing:
             text = Path(copy).read_text(encoding="utf-8")
             Path(copy).write_text(f"set -{shell.tracing}; {text}", encoding="utf-8")
-        out, err = self._pump.pipe(stdout), self._pump.pipe(stderr)
-        source = f"{{ \\builtin . {shlex.quote(copy)};}}</dev/null >{path_of(out[1])} 2>{path_of(err[1])}"
+        running = BashExecution(shell, self._pump, stdout, stderr)
+        out, err = running.paths()
+        source = f"{{ \\builtin . {shlex.quote(copy)};}}</dev/null >{out} 2>{err}"
         told = f";{shell.tell()}" if tells else ""
         shell.send(f"__gb_arm;{source}\n{_REPORT}{told}")
-        shell.running = BashExecution(shell, self._pump, (out, err), stdout, stderr)
-        return shell.running
+        shell.running = running
+        return running
 
     def surroundings(self) -> Surroundings:
         """What a Python step inherits from the shell.
@@ -158,32 +209,20 @@ class _Shell:
 
     def __init__(self, cwd: Path, environment: Mapping[str, str], pump: Pump) -> None:
         self._pump = pump
-        script, self._script = os.pipe()
-        self._answer_read, self._answer_write = os.pipe()
-        self._told_read, self._told_write = os.pipe()
+        self._open: list[int] = []
+        try:
+            script, self._script = self._pipe()
+            self._answer_read, self._answer_write = self._pipe()
+            self._told_read, self._told_write = self._pipe()
+            self._process = _bash(path_of(script), cwd, environment)
+            self.pid = self._process.pid
+            self._alive = os.pidfd_open(self.pid)
+            self._open.append(self._alive)
+        except BaseException:
+            self._close_all()
+            raise
         os.set_blocking(self._answer_read, False)
         os.set_blocking(self._told_read, False)
-        variables = dict(environment)
-        start_up = variables.pop("BASH_ENV", None)
-        self._process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc", path_of(script)],
-            cwd=cwd,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self.pid = self._process.pid
-        self._alive = os.pidfd_open(self.pid)
-        self._open = [
-            self._answer_read,
-            self._answer_write,
-            self._told_read,
-            self._told_write,
-            script,
-            self._alive,
-        ]
         self.running: BashExecution | None = None
         """The step that has not ended yet."""
         self.told = b""
@@ -196,8 +235,8 @@ class _Shell:
         pump.watch(self._alive)
         pump.watch(self._answer_read)
         self.send(f". {shlex.quote(str(_DRIVER))} {path_of(self._answer_write)} {path_of(self._told_write)}")
-        if start_up is not None:
-            self.send(f"export BASH_ENV={shlex.quote(start_up)}")
+        if "BASH_ENV" in environment:
+            self.send(f"export BASH_ENV={shlex.quote(environment['BASH_ENV'])}")
 
     @property
     def ended(self) -> bool:
@@ -266,51 +305,74 @@ class _Shell:
         """End it: by the end of its input, at which it runs its EXIT trap, or else by signals."""
         if not self._open:
             return
+        self._open.remove(self._script)
         os.close(self._script)
-        if self.running is None and not interrupt:
-            self._pump.run(lambda: self.ended, time.monotonic() + processes.GRACE)
-        processes.stop(lambda: processes.group(self.pid), interrupt=interrupt)
-        self._process.wait()
-        self._pump.forget(self._alive)
-        self._pump.forget(self._answer_read)
-        for descriptor in self._open:
-            os.close(descriptor)
-        self._open.clear()
+        try:
+            if self.running is None and not interrupt:
+                self._pump.linger(lambda: self.ended, processes.GRACE)
+            self._pump.stop(lambda: processes.group(self.pid), interrupt=interrupt)
+            # A process that Linux cannot end, such as one that waits for a broken device, is not waited for.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(processes.GRACE)
+        finally:
+            self._pump.forget(self._alive)
+            self._pump.forget(self._answer_read)
+            self._close_all()
+
+    def _pipe(self) -> tuple[int, int]:
+        ends = os.pipe()
+        self._open += ends
+        return ends
+
+    def _close_all(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
+
+def _bash(script: str, cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A bash that reads a pipe; BASH_ENV is for those that its snippets start, not for itself.
+
+    Raises:
+        NoBash: There is none.
+    """
+    variables = {name: value for name, value in environment.items() if name != "BASH_ENV"}
+    try:
+        return subprocess.Popen(
+            ["bash", "--noprofile", "--norc", script],
+            cwd=cwd,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise NoBash("there is no `bash` on the PATH: install it, or name its folder in PATH") from error
 
 
 class BashExecution(Execution):
     """A step that runs in a session."""
 
-    def __init__(
-        self,
-        shell: _Shell,
-        pump: Pump,
-        pipes: tuple[tuple[int, int], tuple[int, int]],
-        stdout: Capture,
-        stderr: Capture,
-    ) -> None:
-        super().__init__(stdout, stderr)
-        self._shell, self._pump, self._pipes = shell, pump, pipes
+    def __init__(self, shell: _Shell, pump: Pump, stdout: Capture, stderr: Capture) -> None:
+        super().__init__(pump, stdout, stderr)
+        self._shell = shell
 
-    def done(self) -> bool:
+    def paths(self) -> list[str]:
+        """Where bash finds the two pipes that it is to write into."""
+        return [path_of(write) for write in self._writes]
+
+    def _has_ended(self) -> bool:
         """Bash has reported, or is no more."""
         return self._shell.has_reported()
 
-    def ending(self) -> Ending:
+    def _take_ending(self) -> Ending:
         """As bash has reported it."""
-        self._settle()
         return self._shell.take_ending()
 
-    def kill(self) -> None:
+    def _make_end(self) -> None:
         """End the shell with it."""
         self._shell.close(interrupt=True)
         self._shell.running = None
-        self._settle()
-
-    def _settle(self) -> None:
-        for read, write in self._pipes:
-            os.close(write)
-            self._pump.drain(read)
 
 
 class Surroundings(NamedTuple):

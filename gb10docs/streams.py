@@ -6,6 +6,7 @@ meanwhile, so that a background job of an earlier step never blocks on a full pi
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -13,19 +14,25 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, TypeVar
+
+from gb10docs import processes
+from gb10docs.signals import Signals
 
 T = TypeVar("T")
 
 BOUND = 2**20
 """Bytes of a stream that a report keeps; beyond it, head and tail of half that each."""
 _HALF = BOUND // 2
+LOG_BOUND = 2**28
+"""Bytes of a stream that its log keeps."""
 _LIVE = 2000
 """Bytes that the last line is looked for in."""
 _CHUNK = 2**16
 _TICK = 0.1
+_CUT = b"\n[... a log ends here: it holds at most 256 MiB]\n"
 
 
 class Filter(Protocol):
@@ -66,6 +73,7 @@ class Capture:
         self._masking = masking
         self._path = log
         self._file: int | None = None
+        self._room = 0
         self._filter: Filter | None = None
         self._margin = masking.reach
         """Bytes kept beside head and tail: a secret that is cut there is still a secret."""
@@ -128,12 +136,13 @@ class Capture:
         return first.decode(errors="replace") + between + last.decode(errors="replace")
 
     def _log(self, data: bytes, *, first: bool) -> None:
-        """Append to the log, which from its first byte on is complete; a full disk ends it."""
+        """Append to the log, which is complete from its first byte on up to its bound; a full disk ends it."""
         if not first:
             if self._filter:
                 self._write(self._filter.feed(data))
             return
         self.log, self._filter = self._path(), self._masking.stream()
+        self._room = LOG_BOUND
         try:
             Path(self.log).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -144,13 +153,18 @@ class Capture:
 
     def _write(self, data: bytes) -> None:
         try:
-            if self._file is not None:
-                _write_all(self._file, data)
+            if self._file is not None and self._room:
+                _write_all(self._file, data[: self._room])
+                self._room = max(0, self._room - len(data))
+                if not self._room:
+                    _write_all(self._file, _CUT)
         except OSError:
             self._give_up()
 
     def _give_up(self) -> None:
-        """The log cannot be written."""
+        """The log cannot be written: what there is of it is not kept either."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.log)  # noqa: PTH108  a Path takes longer
         self.log, self._filter = "", None
         if self._file is not None:
             os.close(self._file)
@@ -158,20 +172,19 @@ class Capture:
 
 
 class Pump:
-    """Reads file descriptors into captures while something is waited for."""
+    """Reads file descriptors into captures while something is waited for, and hears signals meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Signals | None = None) -> None:
         self._epoll = select.epoll()
+        self._signals = signals
         self._open: dict[int, Capture] = {}
         self._unwatched: list[int] = []
         """Pipes since the last tick: most steps end before the next, and have said all that they say into theirs."""
         self._next_tick = 0.0
         self.on_tick: Callable[[], None] = lambda: None
         """Called about ten times a second while waiting."""
-        self.checkpoint: Callable[[], None] = lambda: None
-        """Called between reads; may raise."""
-        self.reading = False
-        """Whether bytes are on their way from a pipe to a capture, where an exception would lose them."""
+        if signals:
+            self._epoll.register(signals, select.EPOLLIN)
 
     def pipe(self, capture: Capture) -> tuple[int, int]:
         """A new pipe, read into `capture` until it ends: its read end, and its write end, yours to close."""
@@ -182,26 +195,42 @@ class Pump:
         return read, write
 
     def watch(self, descriptor: int) -> None:
-        """Wake up when `descriptor` is readable; its owner reads it."""
-        self._epoll.register(descriptor, select.EPOLLIN)
+        """Wake up when there is news of `descriptor`; its owner reads all of it, when it likes."""
+        # Edge-triggered: a shell that has ended, or said something that nobody asks for yet, wakes us once.
+        self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET)
 
     def forget(self, descriptor: int) -> None:
         """No longer wake up for `descriptor`."""
         self._epoll.unregister(descriptor)
 
+    def checkpoint(self) -> None:
+        """Raise Interrupted if a signal waits to be acted on."""
+        if self._signals:
+            self._signals.take()
+
     def run(self, done: Callable[[], bool], deadline: float) -> bool:
-        """Read until `done()` or the deadline (of `time.monotonic`); True if done."""
+        """Read until `done()` or the deadline (of `time.monotonic`); True if done.
+
+        Raises:
+            Interrupted: A signal has come. This is the one place where it is acted on while pages are run.
+        """
         while not done():
             self.checkpoint()
-            now = time.monotonic()
-            if now >= deadline:
+            if not self._turn(deadline):
                 return False
-            if now >= self._next_tick:
-                self._tick(now)
-            for descriptor, _ in self._epoll.poll(min(deadline, self._next_tick) - now):
-                if descriptor in self._open:
-                    self._read(descriptor)
         return True
+
+    def linger(self, done: Callable[[], bool], seconds: float) -> bool:
+        """The same where something is ending: a signal ends the wait, and waits itself to be acted on."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            if (self._signals and self._signals.pending) or not self._turn(deadline):
+                return False
+        return True
+
+    def stop(self, find: Callable[[], Iterable[int]], *, interrupt: bool = False) -> None:
+        """End processes as `processes.stop` does; a signal hurries it."""
+        processes.stop(find, interrupt=interrupt, signals=self._signals)
 
     def wait(self, seconds: float) -> None:
         """Read for a while."""
@@ -253,27 +282,37 @@ class Pump:
             self._end(descriptor)
         self._epoll.close()
 
+    def _turn(self, deadline: float) -> bool:
+        """Read what comes until the next tick; False where the deadline has passed."""
+        now = time.monotonic()
+        if now >= deadline:
+            return False
+        if now >= self._next_tick:
+            self._tick(now)
+        for descriptor, _ in self._epoll.poll(min(deadline, self._next_tick) - now):
+            if descriptor in self._open:
+                self._read(descriptor)
+            elif self._signals and descriptor == self._signals.fileno():
+                self._signals.heard()
+        return True
+
     def _tick(self, now: float) -> None:
         self._next_tick = now + _TICK
-        for descriptor in self._unwatched:
-            self.watch(descriptor)
-        self._unwatched.clear()
+        while self._unwatched:
+            self._epoll.register(self._unwatched.pop(), select.EPOLLIN)
         self.on_tick()
 
     def _read(self, descriptor: int) -> int | None:
         """Bytes read; 0 at the end of the stream, which closes it; None if nothing is there now."""
-        self.reading = True
         try:
             data = os.read(descriptor, _CHUNK)
-            if data:
-                self._open[descriptor].feed(data)
-            else:
-                self._end(descriptor)
-            return len(data)
         except BlockingIOError:
             return None
-        finally:
-            self.reading = False
+        if data:
+            self._open[descriptor].feed(data)
+        else:
+            self._end(descriptor)
+        return len(data)
 
     def _end(self, descriptor: int) -> None:
         if descriptor in self._unwatched:

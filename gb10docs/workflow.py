@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from gb10docs.observe import Observers
 from gb10docs.plan import Action, Crowded, Plan, make_plan
 from gb10docs.reports.verdict import printable
 from gb10docs.results import Outcome, Report
+from gb10docs.signals import INTERRUPTED, Signals
 from gb10docs.targets import choose
 from gb10docs.tree import find_root, read_pages, readable_lessons
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from gb10docs.delivery import Delivery
     from gb10docs.redact import Redactor
 
-PASSED, FAILED, WRONG_INPUT, NOTHING_RAN, INTERRUPTED = 0, 1, 2, 3, 130
+PASSED, FAILED, WRONG_INPUT, NOTHING_RAN = 0, 1, 2, 3
 NOT_WRITTEN = WRONG_INPUT
 
 
@@ -80,8 +82,11 @@ def show_plan(selection: Selection) -> int:
     return PASSED if any(plan.runnable for plan in plans) else NOTHING_RAN
 
 
-def run(selection: Selection, wishes: Wishes) -> int:
-    """Run; report and record each page as it ends; returns the exit status."""
+def run(selection: Selection, wishes: Wishes, signals: Signals) -> int:
+    """Run; report and record each page as it ends; returns the exit status.
+
+    A signal that comes while something is written waits until it is.
+    """
     from gb10docs import private
     from gb10docs.reports import console, github
     from gb10docs.run import run_plans
@@ -94,20 +99,21 @@ def run(selection: Selection, wishes: Wishes) -> int:
     show = console.Console(stream)
     observer = Observers([show, *github.observers(stream=stream)])
     try:
-        _, interrupted = run_plans(
+        run_plans(
             plans,
             root,
             observer,
             keep=delivery.keep,
             keep_going=wishes.keep_going,
-            fetching=show.fetching,
+            fetching=observer.fetching,
             redactor=redactor,
+            signals=signals,
         )
     finally:
         delivery.finish()
-    for line in delivery.lines:
-        print(line, file=stream)
-    if interrupted:
+    with contextlib.suppress(OSError, ValueError):
+        print(*delivery.lines, sep="\n", end="\n" if delivery.lines else "", file=stream, flush=True)
+    if signals.came:
         return INTERRUPTED
     return NOT_WRITTEN if delivery.failed else _exit_status(delivery.reports, wishes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import sys
@@ -15,6 +16,8 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.notes import Note
 from gb10docs.plan import Plan
 from gb10docs.redact import Redactor
+from gb10docs.signals import Interrupted, Signals
+from gb10docs.streams import Pump
 from gb10docs.targets.real import search_path
 
 if TYPE_CHECKING:
@@ -31,29 +34,59 @@ class NoRoom(GB10DocsError):
 class Workplace:
     """Where pages are run; nothing of it is left when it is closed."""
 
-    def __init__(self, root: Path, scratch: Path, texts: Path, note: Note, redactor: Redactor) -> None:
-        self.root, self.scratch, self.texts, self.note = root, scratch, texts, note
-        self.redactor = redactor
+    def __init__(
+        self, root: Path, scratch: Path, texts: Path, note: Note, redactor: Redactor, signals: Signals
+    ) -> None:
+        self.root, self.scratch, self.texts = root, scratch, texts
+        self.note, self.signals, self.redactor = note, signals, redactor
         redactor.add_places({f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": ""})
         self.environment: Mapping[str, str] = {}
         self.supply: Supply | nvidia.Supply | None = None
+        self._stand_ins: Mapping[str, str] = {}
         self._identity = note.run
         processes.adopt_orphans()
         self._strangers = processes.descendants(os.getpid())
 
     def prepare(self, plans: Sequence[Plan], fetching: FetchProgress | None) -> None:
-        """Everything that has to be there before the first step."""
+        """Everything that has to be there before the first step; a download may take its time.
+
+        Raises:
+            Interrupted: A signal came meanwhile; what has been started is ended by `close`.
+        """
         marked = {processes.MARK: self._identity}
+        if plans[0].target.name in {"cpu", "nvidia"}:
+            pump = Pump(self.signals)
+            try:
+                pump.call(lambda: self._obtain(plans, marked, fetching), math.inf)
+            finally:
+                pump.close()
+        self.environment = {**os.environ, **self._stand_ins, "PATH": search_path(), **marked}
+
+    def _obtain(
+        self, plans: Sequence[Plan], marked: Mapping[str, str], fetching: FetchProgress | None
+    ) -> None:
+        """Have the stand-ins, and the variables that lead to them."""
         if plans[0].target.name == "cpu":
             from gb10docs.standins.supply import Supply
 
-            self.supply = Supply(plans, self.root, self.scratch, marked, fetching)
-        elif plans[0].target.name == "nvidia":
+            log = Path(self.log("stand-in.log"))
+            self.supply = Supply(plans, self.root, self.scratch, marked, self._or_stop(fetching), log)
+        else:
             from gb10docs.standins import nvidia
 
             self.supply = nvidia.Supply(plans, self.scratch)
-        extra = self.supply.environment() if self.supply else {}
-        self.environment = {**os.environ, **extra, "PATH": search_path(), **marked}
+        self._stand_ins = self.supply.environment()
+
+    def _or_stop(self, fetching: FetchProgress | None) -> FetchProgress:
+        """What ends a download that nobody waits for any more."""
+
+        def told(done: int, total: int) -> None:
+            if self.signals.came:
+                raise Interrupted
+            if fetching:
+                fetching(done, total)
+
+        return told
 
     def log(self, name: str) -> str:
         """Where an output that is too long for the report is kept whole."""
@@ -71,13 +104,13 @@ class Workplace:
         """End the stand-ins, and whatever else is left."""
         if self.supply:
             self.supply.close()
-        processes.stop(self.processes)
+        processes.stop(self.processes, signals=self.signals)
         if self.note.labelled:
             print(f"gb10docs: {notes.UNCLEARED}: start it, and run gb10docs clean", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def workplace(root: Path, redactor: Redactor) -> Iterator[Workplace]:
+def workplace(root: Path, redactor: Redactor, signals: Signals) -> Iterator[Workplace]:
     """Take the machine, clear away what killed runs have left, and leave it as it was.
 
     Raises:
@@ -93,7 +126,7 @@ def workplace(root: Path, redactor: Redactor) -> Iterator[Workplace]:
         for folder in {scratch, texts}:
             stack.enter_context(_made(folder))
         stack.enter_context(processes.marking(identity))
-        yield Workplace(root, scratch, texts, note, redactor)
+        yield Workplace(root, scratch, texts, note, redactor, signals)
 
 
 @contextlib.contextmanager

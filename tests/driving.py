@@ -20,8 +20,12 @@ class Watcher:
     """An observer that remembers all it was told."""
 
     finished_steps: list[StepResult] = field(default_factory=list)
+    amended_steps: list[StepResult] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     steps: Sequence[str] = ()
+
+    def fetching(self, done: int, total: int) -> None:
+        pass
 
     def planned(self, page: str, steps: Sequence[str]) -> None:
         self.seen.append(page)
@@ -38,6 +42,9 @@ class Watcher:
 
     def step_finished(self, result: StepResult) -> None:
         self.finished_steps.append(result)
+
+    def step_amended(self, result: StepResult) -> None:
+        self.amended_steps.append(result)
 
     def finished(self, report: Report) -> None:
         self.seen.append(report.lesson)

@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from driving import Python, Watcher, header, outcomes, own_machine, run
 
+from gb10docs import processes
 from gb10docs.plan import make_plan
 from gb10docs.redact import Redactor
 from gb10docs.results import Outcome
@@ -80,11 +83,6 @@ def test_a_folder_that_python_scripts_share(tmp_path: Path) -> None:
     assert "No module named 'streams'" in steps[1].stderr
 
 
-def wait_for_ever(pump: Pump, signals: Signals) -> None:
-    with signals.interruptible(pump):
-        pump.run(lambda: False, time.monotonic() + 20)
-
-
 class Interrupting(Capture):
     """A capture during whose work somebody presses Ctrl-C."""
 
@@ -93,40 +91,52 @@ class Interrupting(Capture):
         super().feed(data)
 
 
-def test_interrupt_loses_nothing_that_was_read() -> None:
+@pytest.fixture
+def signals() -> Iterator[Signals]:
+    with Signals() as caught:
+        caught.hold()
+        yield caught
+
+
+def test_interrupt_loses_nothing_that_was_read(signals: Signals) -> None:
     """It is raised once the bytes that were on their way have arrived."""
-    pump, capture = Pump(), Interrupting(Redactor({}), str)
+    pump, capture = Pump(signals), Interrupting(Redactor({}), str)
     _, write = pump.pipe(capture)
     os.write(write, b"on its way")
-    with Signals(lambda: ()) as signals, pytest.raises(Interrupted):
-        wait_for_ever(pump, signals)
+    with pytest.raises(Interrupted):
+        pump.run(lambda: False, time.monotonic() + 20)
     os.close(write)
     pump.close()
     assert capture.text() == "on its way"
 
 
-def test_interrupt_at_the_last_moment_counts() -> None:
-    pump = Pump()
-    with Signals(lambda: ()) as signals, pytest.raises(Interrupted):
-        interrupt_while_reading(pump, signals)
+def test_interrupt_before_a_wait_counts(signals: Signals) -> None:
+    """At whatever moment it came, it is acted on at the next wait, once."""
+    pump = Pump(signals)
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        pump.run(lambda: False, time.monotonic() + 20)
+    assert not pump.run(lambda: False, time.monotonic() + 0.01)
     pump.close()
 
 
-def test_interrupt_between_two_pages_counts() -> None:
-    """The next page is not begun."""
-    pump = Pump()
-    with Signals(lambda: ()) as signals:
-        os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(Interrupted):
-            wait_for_ever(pump, signals)
+def test_interrupt_while_something_ends_hurries_it(signals: Signals) -> None:
+    pump = Pump(signals)
+    command = ["bash", "-c", "trap '' INT TERM; echo up; exec sleep 1000"]
+    deaf = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert deaf.stdout
+    assert deaf.stdout.readline() == b"up\n"
+    begun = time.monotonic()
+    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    pump.stop(lambda: {deaf.pid}, interrupt=True)
+    assert time.monotonic() - begun < processes.GRACE / 2
+    assert not processes.alive(deaf.pid)
+    assert not pump.linger(lambda: False, 20)
+    with pytest.raises(Interrupted):
+        pump.checkpoint()
     pump.close()
-
-
-def interrupt_while_reading(pump: Pump, signals: Signals) -> None:
-    with signals.interruptible(pump):
-        pump.reading = True
-        os.kill(os.getpid(), signal.SIGINT)
-        pump.reading = False
+    deaf.communicate()
 
 
 class TestCost:

@@ -39,6 +39,9 @@ class Console:
         self._command = ""
         self._fetched = False
 
+    def __str__(self) -> str:
+        return "standard output"
+
     def planned(self, page: str, steps: Sequence[str]) -> None:
         """Name the page."""
         self._line(f"{page}: {len(steps)} step{'s' if len(steps) != 1 else ''}")
@@ -74,6 +77,10 @@ class Console:
         if result.reason:
             parts.append(printable(result.reason.partition("\n")[0]))
         self._line("  ".join(parts), kind.colour)
+
+    def step_amended(self, result: StepResult) -> None:
+        """The line again, as it is now."""
+        self.step_finished(result)
 
     def finished(self, report: Report) -> None:
         """The failures in full, then the summary."""

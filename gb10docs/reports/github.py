@@ -43,6 +43,12 @@ class GitHub:
         self._summary = env.get("GITHUB_STEP_SUMMARY", "")
         self._stream = stream
 
+    def __str__(self) -> str:
+        return f"the summary for GitHub, {self._summary}," if self._summary else "standard output"
+
+    def fetching(self, done: int, total: int) -> None:
+        """Nothing to tell yet."""
+
     def planned(self, page: str, steps: Sequence[str]) -> None:
         """Nothing to tell yet."""
 
@@ -61,6 +67,10 @@ class GitHub:
         message = _data(printable(result.reason))
         self._stream.write(f"::error file={_property(file)},line={line},title={title}::{message}\n")
         self._stream.flush()
+
+    def step_amended(self, result: StepResult) -> None:
+        """Annotate it now."""
+        self.step_finished(result)
 
     def finished(self, report: Report) -> None:
         """Append the summary."""

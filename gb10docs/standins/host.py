@@ -19,7 +19,7 @@ from gb10docs.standins.rules import Service
 MODULE = "gb10docs.standins.llamacpp"
 START_S = 60.0
 ANSWER_S = 15.0
-STOP_S = 3.0
+KILL_S = 2.0
 
 
 class HostError(GB10DocsError):
@@ -37,6 +37,8 @@ class Host:
 
     def __init__(self, gguf: Path, *, stderr: Path, env: Mapping[str, str]) -> None:
         self.gguf, self.stderr, self.env = gguf, stderr, dict(env)
+        self.failed = False
+        """Whether it did not answer, or ended by itself: its log may say why."""
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[dict[str, Any] | None]
         self._lock = threading.Lock()
@@ -53,6 +55,7 @@ class Host:
                 stderr=log,
                 env=env,
                 text=True,
+                start_new_session=True,
             )
         self._answers, self._ready = queue.SimpleQueue(), False
         listening = threading.Thread(target=_listen, args=(self._process, self._answers), daemon=True)
@@ -78,24 +81,22 @@ class Host:
         return {self._process.pid} if self._process else set()
 
     def stop(self) -> None:
-        """End the process and wait for it; safe to call twice, or without a start."""
+        """End the process, which has nothing to lose; safe to call twice, or without a start."""
         process, self._process = self._process, None
         if process is None:
             return
+        self.failed = self.failed or process.poll() is not None
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(KILL_S)
         assert process.stdin
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             process.stdin.close()
-        for end in (process.terminate, process.kill):
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                end()
-        process.wait()
 
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             if self._process is None:
-                raise HostError("the stand-in process was not started")
+                raise HostError(f"the stand-in process is not running (log: {self.stderr})")
             if not self._ready:
                 self._answer("load the model", START_S)
                 self._ready = True
@@ -112,11 +113,13 @@ class Host:
         try:
             answer = self._answers.get(timeout=timeout_s)
         except queue.Empty:
+            self.failed = True
             self.stop()
             message = f"the stand-in process took over {timeout_s:.0f} s to {what}; see {self.stderr}"
             raise HostError(message) from None
         if answer is None:
             self._answers.put(None)
+            self.failed = True
             tail = " | ".join(self.stderr.read_text(errors="replace").splitlines()[-3:])
             raise HostError(f"the stand-in process ended (log: {self.stderr}): {tail}")
         return answer

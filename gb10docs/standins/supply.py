@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ class Supply:
         scratch: The run's temporary folder.
         marked: Environment of whatever is started.
         progress: Told bytes received and bytes in all while the model is fetched, which happens once a machine.
+        log: Where the embedded server's log is kept, should it fail.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Supply:
         scratch: Path,
         marked: Mapping[str, str],
         progress: Callable[[int, int], None] | None,
+        log: Path,
     ) -> None:
         self._stand_ins = {
             one
@@ -52,7 +55,7 @@ class Supply:
         texts = (planned.step.snippet.text for plan in plans for planned in plan.steps)
         home.seed(self._home, user_home=Path.home(), texts=texts)
         hosted = any(one.name != VLLM for one in self._stand_ins)
-        self._host = self._start_host(scratch, marked, progress) if hosted else None
+        self._host = self._start_host(log, marked, progress) if hosted else None
         contained = plans[0].target.in_containers and any(one.kind == "engine" for one in self._stand_ins)
         if self._host and contained:
             from gb10docs.standins import image
@@ -97,9 +100,13 @@ class Supply:
         return self._host.processes() if self._host else set()
 
     def close(self) -> None:
-        """End the embedded server."""
+        """End the embedded server; its log stays only if it has failed."""
         if self._host:
             self._host.stop()
+            if not self._host.failed:
+                with contextlib.suppress(OSError):
+                    self._host.stderr.unlink()
+                    self._host.stderr.parent.rmdir()
 
     def _folder(self, repository: str) -> Path:
         """The checkpoint in place of a repository: in NVFP4 where vLLM is to load that, as GGUF where that is there."""
@@ -121,7 +128,7 @@ class Supply:
         return folder
 
     def _start_host(
-        self, scratch: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
+        self, log: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
     ) -> Host:
         from gb10docs import extras
         from gb10docs.standins import checkpoint, weights
@@ -130,7 +137,8 @@ class Supply:
         extras.require("stand-ins")
         store = weights.default_store()
         gguf = weights.smollm2(store, progress=progress)
-        host = Host(gguf, stderr=scratch / "stand-in.log", env={**os.environ, **marked})
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        host = Host(gguf, stderr=log, env={**os.environ, **marked})
         host.start()
         self._checkpoint = checkpoint.smollm2(gguf, store)
         return host
