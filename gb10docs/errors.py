@@ -17,6 +17,10 @@ class GB10DocsError(Exception):
     exit_code = 2
 
 
+class NotServed(GB10DocsError):
+    """What answers in place of an engine is broken: no mistake in the input, and no reason to lose what has run."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The tail of an error message: the nearest known name, or all of them."""
     import difflib

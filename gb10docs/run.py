@@ -17,7 +17,7 @@ from pathlib import Path
 import gb10docs
 from gb10docs import blame, machine, ports, private, servers, standing_alone
 from gb10docs.commands import Commands
-from gb10docs.errors import GB10DocsError, come_what_may
+from gb10docs.errors import GB10DocsError, NotServed, come_what_may
 from gb10docs.expect import check
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
@@ -105,7 +105,7 @@ def _prepare(place: Workplace, plans: Sequence[Plan], fetching: FetchProgress | 
         place.prepare(plans, fetching)
     except Interrupted:
         return INTERRUPTED
-    except GB10DocsError as error:
+    except NotServed as error:
         return place.redactor.text(str(error))
     return ""
 

@@ -6,10 +6,10 @@ meanwhile, so that a background job of an earlier step never blocks on a full pi
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import select
+import stat
 import sys
 import termios
 import threading
@@ -163,12 +163,12 @@ class Capture:
 
     def _give_up(self) -> None:
         """The log cannot be written: what there is of it is not kept either."""
-        with contextlib.suppress(OSError):
-            os.unlink(self.log)  # noqa: PTH108  a Path takes longer
-        self.log, self._filter = "", None
         if self._file is not None:
+            if stat.S_ISREG(os.fstat(self._file).st_mode):
+                Path(self.log).unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+        self.log, self._filter = "", None
 
 
 class Pump:

@@ -118,7 +118,7 @@ def test_a_compose_file_is_noted_before_its_services_start(
     tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downs: list[Path] = []
-    monkeypatch.setattr(containers, "down", downs.append)
+    monkeypatch.setattr(containers, "down", lambda file, _: downs.append(file))
     file = tmp_path / "compose.yaml"
     file.touch()
     with notes.keep(RUN, []) as note:
@@ -142,7 +142,7 @@ def dead_run(kept: Path, run: str = RUN, **changes: object) -> Path:
 
 def test_what_a_dead_run_left_is_cleared(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     downs: list[Path] = []
-    monkeypatch.setattr(containers, "down", downs.append)
+    monkeypatch.setattr(containers, "down", lambda file, _: downs.append(file))
     folders = [tmp_path / f"gb10docs-{RUN}", tmp_path / "elsewhere" / f"gb10docs-{RUN}"]
     for folder in folders:
         (folder / "home").mkdir(parents=True)

@@ -264,7 +264,7 @@ def test_what_no_engine_removes_stays_on_record(kept: Path, monkeypatch: pytest.
     asked: list[str] = []
     works = False
 
-    def remove(run: str) -> bool:
+    def remove(run: str, _: object) -> bool:
         asked.append(run)
         return works
 
@@ -284,7 +284,7 @@ def test_what_no_engine_removes_stays_on_record(kept: Path, monkeypatch: pytest.
 
 
 def test_a_run_that_has_removed_all_leaves_no_record(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "remove_run", lambda _: True)
+    monkeypatch.setattr(containers, "remove_run", lambda *_: True)
     with notes.keep(RUN, []) as note:
         note.note_labelled()
         assert note.remove_labelled()

@@ -137,7 +137,7 @@ def test_stop_leaves_no_process_and_no_port(host: Host, port: int) -> None:
     assert _refuses(port)
     assert not Path(f"/proc/{pid}").exists()
     host.stop()
-    with pytest.raises(HostError, match="not started"):
+    with pytest.raises(HostError, match="not running"):
         host.open(_service(port))
 
 

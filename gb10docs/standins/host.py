@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.errors import NotServed
 from gb10docs.standins.rules import Service
 
 MODULE = "gb10docs.standins.llamacpp"
@@ -22,7 +22,7 @@ ANSWER_S = 15.0
 KILL_S = 2.0
 
 
-class HostError(GB10DocsError):
+class HostError(NotServed):
     """The stand-in process cannot do what it was told, or is gone."""
 
 
