@@ -14,8 +14,10 @@ def program() -> None:
     """
     gc.set_threshold(20_000)
     _open_standard_streams()
-    from gb10docs.cli import leave, main
-
+    try:
+        from gb10docs.cli import leave, main
+    except KeyboardInterrupt:
+        os._exit(130)
     leave(main())
 
 
