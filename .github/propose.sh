@@ -12,7 +12,8 @@ if grep -v '^.. docs/evidence/[a-z0-9/-]*/gb10\.json$' <<<"$changed"; then
   echo "these are no ledgers of a GB10" >&2
   exit 1
 fi
-summary=$(.venv/bin/gb10docs evidence status)
+# It ends with 2 where another ledger cannot be read, which holds up none of these.
+summary=$(.venv/bin/gb10docs evidence status) || (($? == 2))
 
 git switch --create "$BRANCH"
 git add docs/evidence

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +17,11 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 from driving import header
-from program import Program
+from program import Program, broken
 
 from gb10docs import evidence, schemas
 from gb10docs.snippets import read_snippet
 
-ROOT = Path(__file__).resolve().parents[1]
 WAIT = 'echo up >"$UP"\nread -r line <"$GO"\n'
 
 
@@ -440,15 +438,6 @@ def test_a_pipe_takes_the_report_once(program: Program) -> None:
 
 
 # A fault of ours
-
-
-def broken(program: Program, module: str, more: str) -> None:
-    """A program of which one module has a fault."""
-    copy = program.folder / "broken"
-    shutil.copytree(ROOT / "gb10docs", copy / "gb10docs", ignore=shutil.ignore_patterns("__pycache__"))
-    with (copy / "gb10docs" / module).open("a") as file:
-        file.write(more)
-    program.environment |= {"PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"}
 
 
 ON_PAGE_TWO = """
