@@ -151,8 +151,11 @@ def inner(config: Table) -> Iterator[Table]:
 
 
 def _own(config: Table) -> Table:
-    """The first table about quantization, wherever it stands."""
-    return next((found for each in inner(config) for key in _KEYS if (found := table(each.get(key)))), {})
+    """The first table about quantization, wherever it stands; what is no table is taken for a word that names it."""
+    said = next((found for each in inner(config) for key in _KEYS if (found := each.get(key))), None)
+    if said is None or isinstance(said, dict):
+        return said or {}
+    return {"quant_method": text(said) or f"a {type(said).__name__} in the place of a table"}
 
 
 def _method(own: Table, other: Table, *, from_older: bool) -> str:

@@ -44,13 +44,13 @@ class Experts:
 def attention(told: Fields, kind: str) -> Block:
     """One layer's attention."""
     family, hidden = FAMILIES[kind], told.count("hidden_size")
-    heads = told.count("num_attention_heads", default=_default(family, "num_attention_heads"))
+    heads = told.count("num_attention_heads", default=_default(family, "num_attention_heads"), least=1)
     if family.latent:
         return _latent(told, hidden, heads)
     groups = told.count(
-        "num_key_value_heads", default=_default(family, "num_key_value_heads") or heads or None
+        "num_key_value_heads", default=_default(family, "num_key_value_heads") or heads, least=1
     )
-    head = told.count("head_dim", default=_default(family, "head_dim") or hidden // max(1, heads))
+    head = told.count("head_dim", default=_default(family, "head_dim") or max(1, hidden // heads), least=1)
     queries, keys = heads * head, groups * head
     projected = queries + 2 * keys
     rest = {"": 0, "head": 2 * head, "all": queries + keys}[family.query_key_norm]

@@ -40,8 +40,13 @@ class Fields:
         value = self.config.get(field)
         return Fields(value, f"{self.where}: {field}") if isinstance(value, dict) and value else None
 
-    def count(self, *fields: str, default: int | None = None) -> int:
+    def count(self, *fields: str, default: int | None = None, least: int | None = None) -> int:
         """A whole number, in the first of the fields that is there; one that has no default is more than 0.
+
+        Args:
+            fields: Names for the same.
+            default: What it is where none is there; without one, the first is needed.
+            least: The smallest that it can be, where that is not told by its having a default.
 
         Raises:
             BadConfig: None is there, or the first is no such number.
@@ -51,7 +56,7 @@ class Fields:
         value = default if value is None else value
         if value is None:
             raise BadConfig(f"{self.where}: has no '{field}': without it the weights cannot be counted")
-        least = 1 if default is None else 0
+        least = least if least is not None else 1 if default is None else 0
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
             told = repr(value)
             told = told if len(told) < 100 else f"{told[:100]}…"
