@@ -15,7 +15,10 @@ def program() -> None:
     gc.set_threshold(20_000)
     _open_standard_streams()
     try:
+        from gb10docs import printing
         from gb10docs.cli import leave, main
+
+        printing.install(os.environ)
     except KeyboardInterrupt:
         os._exit(130)
     leave(main())

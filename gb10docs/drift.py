@@ -12,7 +12,7 @@ from pathlib import Path
 from gb10docs import pins
 from gb10docs.evidence_rows import date
 from gb10docs.evidence_status import readable_tallies
-from gb10docs.reports.verdict import printable
+from gb10docs.printing import printable
 from gb10docs.tree import readable_lessons
 from gb10docs.upstream import UnknownUpstream
 

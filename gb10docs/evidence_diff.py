@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from gb10docs.evidence import BadLedgerError, Ledger, Run, StepRecord, read
-from gb10docs.reports.verdict import printable
+from gb10docs.printing import printable
 from gb10docs.results import Container, StandIn
 
 _ENVIRONMENT = (

@@ -12,7 +12,7 @@ from html import escape
 from gb10docs.evidence import Engine, Run
 from gb10docs.evidence_rows import Look, Row, Saying, date, lasted, outcome, say
 from gb10docs.pages import Step
-from gb10docs.reports.verdict import printable
+from gb10docs.printing import printable
 from gb10docs.results import Check
 
 LINES, COLUMNS, WORDS = 12, 400, 300

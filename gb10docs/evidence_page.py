@@ -10,7 +10,7 @@ from pathlib import Path
 from gb10docs.evidence_rows import TARGETS
 from gb10docs.evidence_status import WORDS, Tally, tallies
 from gb10docs.pages import Page
-from gb10docs.reports.verdict import printable
+from gb10docs.printing import printable
 from gb10docs.tree import lessons
 
 

@@ -12,7 +12,7 @@ from gb10docs.evidence import BadLedgerError
 from gb10docs.evidence_rows import Look, Row, date, place_of, readable_rows_of, rows_of
 from gb10docs.inputs import IMAGES, MODELS, BadLockFileError, lock_rows
 from gb10docs.pages import Page
-from gb10docs.reports.verdict import printable
+from gb10docs.printing import printable
 from gb10docs.tree import readable_lessons
 
 WORDS = {

@@ -27,6 +27,7 @@ from gb10docs.evidence_rows import rows_of
 from gb10docs.fences import BadPage, Fence, fences, page_lines
 from gb10docs.pages import included, read_page
 from gb10docs.snippets import read_snippet
+from gb10docs.tree import refuse_unfit
 
 BEFORE_SNIPPETS = 33
 """One above pymdownx.snippets, which would show the header too."""
@@ -81,6 +82,8 @@ class Includes(Preprocessor):
         here = where(self.md, self._extension.page)
         path = self._extension.root / "docs" / (here.source or "page")
         known = path.is_file()
+        if known:
+            refuse_unfit(path, self._extension.root)
         running = [(fence, included(fence)) for fence in fences(text, path) if fence.runs]
         found = [(fence, name) for fence, name in running if name or known]
         names = [name for _, name in found]

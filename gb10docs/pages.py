@@ -16,6 +16,7 @@ from gb10docs import yaml_text
 from gb10docs.errors import did_you_mean
 from gb10docs.fences import BadPage, Fence, fences, front_matter_length, page_lines
 from gb10docs.includes import refuse_hidden_commands
+from gb10docs.printing import is_fit, on_one_line, printable
 from gb10docs.snippets import LANGUAGES, BadSnippet, Snippet, read_snippet, read_text
 
 _INCLUDE = re.compile(r'-{1,}8<-{1,} +"([^"]+)"')
@@ -78,7 +79,7 @@ def read_page(path: Path, root: Path) -> Page:
     refuse_hidden_commands(lines, of_page, path, root)
     found = [(fence, _include(fence, path)) for fence in of_page if fence.runs]
     steps = tuple(_steps(found, path, relative, root / "snippets"))
-    title = front_matter_text(front, "title", path) or _title(lines, path)
+    title = " ".join(printable(front_matter_text(front, "title", path) or _title(lines, path)).split())
     return Page(path, page_name(relative), relative, title, _after(front, lines, path), steps)
 
 
@@ -122,6 +123,9 @@ def _steps(found: list[tuple[Fence, str]], path: Path, relative: str, snippets: 
 
 def _file(snippets: Path, name: str, at: str, real_folder: Callable[[str], str]) -> Path:
     """The file that an include names; BadPage where it is missing or outside, also by a link."""
+    if not is_fit(name):
+        shown = on_one_line(name)
+        raise BadPage(f"{at}: the name '{shown}' holds characters that cannot be shown: rename the snippet")
     file = os.path.join(snippets, name)  # noqa: PTH118  a site has thousands, and a Path takes longer
     inside, folder = f"{real_folder(str(snippets))}/", file.rpartition("/")[0]
     try:

@@ -7,9 +7,10 @@ File names, titles, arguments, headers and what servers say come from outside. T
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TextIO
+from typing import Any, TextIO
 
 _SEQUENCE = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # as for colours
@@ -38,8 +39,8 @@ def on_one_line(text: str) -> str:
 
 
 def is_fit(name: str) -> bool:
-    """Whether a name can be shown as it is, on one line."""
-    return name == on_one_line(name)
+    """Whether a name can be shown as it is, on one line, and written as UTF-8."""
+    return name == on_one_line(name) and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 @cache
@@ -59,21 +60,42 @@ def _classed(ends: Iterable[int]) -> bytes:
 
 
 class Printing:
-    """A stream of text in front of another, to which it hands on only what is fit to be shown."""
+    """A stream of text in front of another, to which it hands on only what is fit to be shown.
 
-    def __init__(self, stream: TextIO) -> None:
+    In a job of GitHub Actions no line of it is a command either: those are written by who means them, see `behind`.
+    """
+
+    def __init__(self, stream: TextIO, *, in_a_job: bool) -> None:
         self.stream = stream
-        """What is behind it, for who draws on a terminal."""
+        """What is behind it, for who draws on a terminal or gives commands."""
+        self._in_a_job = in_a_job
+        self._is_within_a_line = False
 
     def write(self, text: str) -> int:
         """Write what is fit of a text; returns the length of the text, as all streams do."""
-        self.stream.write(printable(text))
+        shown = printable(text)
+        if self._in_a_job:
+            before = "x" if self._is_within_a_line else ""
+            shown = _COMMAND.sub(r"\1| ", before + shown)[len(before) :].replace("##[", "## [")
+            self._is_within_a_line = bool((before + shown).rpartition("\n")[2].strip())
+        self.stream.write(shown)
         return len(text)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+_COMMAND = re.compile(r"^(\s*)(?=::)", re.MULTILINE)
+"""Where a line begins that GitHub takes for a command."""
+
+
+def install(env: Mapping[str, str]) -> None:
+    """Put it before standard output and error."""
+    in_a_job = env.get("GITHUB_ACTIONS") == "true"
+    for name in ("stdout", "stderr"):
+        setattr(sys, name, Printing(getattr(sys, name), in_a_job=in_a_job))
 
 
 def behind(stream: TextIO) -> TextIO:
     """The stream itself where one of ours stands before it."""
-    return stream.stream if isinstance(stream, Printing) else stream
+    return getattr(stream, "stream", stream) if isinstance(stream, Printing) else stream

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.pages import Page, page_name, read_page
+from gb10docs.printing import is_fit, on_one_line
 
 SUFFIXES = (".md", ".markdown")
 """Of pages, as MkDocs reads them."""
@@ -22,6 +24,34 @@ class BadOrder(GB10DocsError):
 
 class OneNameError(GB10DocsError):
     """Two pages that differ by their suffix only."""
+
+
+class OutsideError(GB10DocsError):
+    """A file that a link takes out of the tree."""
+
+
+class UnfitNameError(GB10DocsError):
+    """A name that would do something to whoever shows it."""
+
+
+def refuse_unfit(path: Path, root: Path) -> None:
+    """Only what lies in the tree is read and shown, under a name that can be shown.
+
+    Raises:
+        OutsideError: It is a link out of the tree, or to nowhere.
+        UnfitNameError: Its name holds a line end, another control character, or what reorders text.
+    """
+    name = path.relative_to(root).as_posix()
+    if not is_fit(name):
+        raise UnfitNameError(
+            f"{root}/{on_one_line(name)}: its name holds characters that cannot be shown: rename it"
+        )
+    if os.path.islink(path):  # noqa: PTH114  as many as pages
+        top, real = os.path.realpath(root), os.path.realpath(path)
+        if not real.startswith(f"{top}/") or not os.path.exists(real):  # noqa: PTH110  as many as pages
+            raise OutsideError(
+                f"{path}: is a link that leads out of {root}: put the file itself there, or take the link away"
+            )
 
 
 def find_root(given: Path | None) -> Path:
@@ -43,9 +73,13 @@ def page_paths(root: Path) -> dict[str, Path]:
 
     Raises:
         OneNameError: Two files are one page, such as `a.md` and `a.markdown`.
+        OutsideError: A page is a link out of the tree.
+        UnfitNameError: The name of a page cannot be shown.
     """
+    refuse_unfit(root / "docs", root)
     found: dict[str, Path] = {}
     for path in sorted(path for suffix in SUFFIXES for path in (root / "docs").rglob(f"*{suffix}")):
+        refuse_unfit(path, root)
         other = found.setdefault(page_name(path.relative_to(root).as_posix()), path)
         if other != path:
             raise OneNameError(f"{path} and {other} are pages of one name: rename one")

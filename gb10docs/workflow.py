@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gb10docs.errors import GB10DocsError
 from gb10docs.observe import Observers
 from gb10docs.plan import Action, Crowded, Plan, make_plan
-from gb10docs.reports.verdict import printable
+from gb10docs.printing import printable
 from gb10docs.results import Outcome, Report
 from gb10docs.signals import INTERRUPTED, Signals
 from gb10docs.targets import choose

@@ -388,7 +388,7 @@ def test_a_page_without_a_title_has_its_heading_or_its_name(tree: Tree) -> None:
         ('```bash\n\n--8<-- "../docs/p.md"\n```\n', "p.md:3: '../docs/p.md' lies outside"),
         ('```bash\n--8<-- "x/../a.sh"\n```\n', "p.md:2: 'x/../a.sh' lies outside"),
         ('```bash\n--8<-- "/etc/passwd"\n```\n', "p.md:2: '/etc/passwd' lies outside"),
-        ('```bash\n--8<-- "\0"\n```\n', "p.md:2: no snippet"),
+        ('```bash\n--8<-- "\0"\n```\n', "p.md:2: the name '' holds characters"),
         (f'```bash\n--8<-- "{"a" * 5000}.sh"\n```\n', "p.md:2: no snippet"),
         ('```python\n--8<-- "a.sh"\n```\n', "p.md:2: a python fence includes 'a.sh', which is bash"),
         ('```bash\n--8<-- "ticks.sh"\n```\n', "p.md:2: 'ticks.sh' holds a line '```', which ends this fence"),

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from gb10docs.bench.load import Progress
 from gb10docs.bench.workload import Level, named
+from gb10docs.printing import behind
 
 Watch = Callable[[Level, Progress], None]
 
@@ -30,7 +31,7 @@ def display(out: TextIO) -> Iterator[Watch]:
     line = Line()
     with Live(
         get_renderable=line.text,
-        console=Console(file=out, highlight=False),
+        console=Console(file=behind(out), highlight=False),
         refresh_per_second=4,
         transient=True,
     ):

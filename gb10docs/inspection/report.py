@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from gb10docs.inspection.model import Inspection, Row
+from gb10docs.printing import behind, printable
 
 COLUMNS = ("layer", "count", "shape", "format", "one scale for", "bits/value", "MB", "of BF16")
 _FIGURES = {"count", "bits/value", "MB", "of BF16"}
@@ -38,11 +39,11 @@ def show(inspection: Inspection) -> None:
     for column in COLUMNS:
         table.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
     for row in inspection.rows:
-        table.add_row(*_cells(row))
-    console = Console(markup=False, highlight=False)
-    console.print("\n".join(_head(inspection)))
+        table.add_row(*map(printable, _cells(row)))
+    console = Console(file=behind(sys.stdout), markup=False, highlight=False)
+    console.print(printable("\n".join(_head(inspection))))
     console.print(table)
-    console.print("\n".join(_tail(inspection)))
+    console.print(printable("\n".join(_tail(inspection))))
 
 
 def size(count: int) -> str:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from gb10docs.printing import behind, printable
 from gb10docs.reports.verdict import (
     Verdict,
     by_reason,
     grouped,
     last_lines,
-    printable,
     short,
     slowest,
     took,
@@ -160,7 +160,7 @@ def _terminal(stream: TextIO) -> rich.console.Console | None:
         return None
     from rich.console import Console as RichConsole
 
-    return RichConsole(file=stream, highlight=False, markup=False, emoji=False)
+    return RichConsole(file=behind(stream), highlight=False, markup=False, emoji=False)
 
 
 def _encodes(stream: TextIO, text: str) -> bool:

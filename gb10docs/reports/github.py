@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TextIO
 
 from gb10docs.observe import Observer
+from gb10docs.printing import behind, printable
 from gb10docs.reports.verdict import (
     Verdict,
     by_reason,
     grouped,
     last_lines,
-    printable,
     short,
     slowest,
     took,
@@ -41,7 +41,7 @@ class GitHub:
 
     def __init__(self, env: Mapping[str, str], stream: TextIO) -> None:
         self._summary = env.get("GITHUB_STEP_SUMMARY", "")
-        self._stream = stream
+        self._stream = behind(stream)
 
     def __str__(self) -> str:
         return f"the summary for GitHub, {self._summary}," if self._summary else "standard output"
@@ -90,7 +90,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _markdown(report: Report) -> Iterator[str]:

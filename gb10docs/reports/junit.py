@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from gb10docs.reports.verdict import printable, short
+from gb10docs.printing import printable
+from gb10docs.reports.verdict import short
 from gb10docs.results import Outcome, Report, StepResult
 
 _FORBIDDEN = re.compile("[\ud800-\udfff\ufffe\uffff]")

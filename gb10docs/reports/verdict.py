@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from enum import Enum
 
+from gb10docs.printing import printable
 from gb10docs.results import Outcome, Report, StepResult
-
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # as for colours
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # as for titles and links
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
 
 
 class Verdict(Enum):
@@ -74,11 +68,6 @@ def took(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
-
-
-def printable(text: str) -> str:
-    """Output less terminal control sequences and control characters, tabs and line ends kept."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n"))
 
 
 def last_lines(text: str, count: int) -> list[str]:
