@@ -12,6 +12,9 @@ from pathlib import Path
 
 from gb10docs.results import Machine
 
+_ANSWER_S = 10.0
+"""Longest that nvidia-smi may take: it may have to load the driver first."""
+
 
 @cache
 def look() -> Machine:
@@ -40,13 +43,14 @@ def _gpu() -> tuple[str, str]:
     """Name and driver version of the first NVIDIA GPU; its memory is not asked for (a GB10 reports none)."""
     if not shutil.which("nvidia-smi"):
         return "", ""
-    asked = subprocess.run(
-        ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_ANSWER_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        # A driver that does not answer is no GPU that a page could use.
+        return "", ""
     first = asked.stdout.splitlines()[:1] if asked.returncode == 0 else []
     name, _, driver = first[0].partition(", ") if first else ("", "", "")
     return name.strip(), driver.strip()

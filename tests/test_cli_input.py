@@ -238,6 +238,16 @@ def test_wrong_input_gets_one_line(tree: Tree, case: str) -> None:
     assert done.stderr.startswith("gb10docs: " + says.replace("{root}", str(root)))
 
 
+@pytest.mark.parametrize("does", ["exec sleep 600", "printf '\\377, 1\\n'", "kill -9 $$"])
+def test_a_driver_that_does_not_answer_is_no_gpu(tree: Tree, does: str) -> None:
+    root = tree(OK | {"bin/nvidia-smi": f"#!/bin/sh\n{does}\n"})
+    (root / "bin/nvidia-smi").chmod(0o755)
+    path = f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = gb10docs("run", "lesson-01", "--root", str(root), "--dry-run", PATH=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "on cpu" in done.stdout
+
+
 @pytest.mark.parametrize("name", ["docs/lesson-01.md", "snippets/a.sh"])
 def test_what_is_no_file_is_not_waited_for(tree: Tree, name: str) -> None:
     root = tree(OK)

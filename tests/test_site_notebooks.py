@@ -158,7 +158,9 @@ def test_a_notebook_reads_the_record_that_it_names(tmp_path: Path) -> None:
 
 def test_a_record_that_is_not_there_is_missed(tmp_path: Path) -> None:
     path = write(tmp_path, READS)
-    with pytest.raises(BadNotebookError, match=r"small\.py:1: reads .*cpu\.json: No such file"):
+    with pytest.raises(
+        BadNotebookError, match=r"small\.py:1: reads .*cpu\.json: cannot be read: No such file"
+    ):
         execute(path)
 
 
@@ -242,10 +244,6 @@ FAULTS = {
         r"small\.py:6: cell 1 failed: ValueError: no",
     ),
     "no Python": ("# %%\nok = 1\nx = )\n", r"small\.py:3: cell 1 failed: .*SyntaxError"),
-    "tagged as one that may fail": (
-        '# %% tags=["raises-exception"]\n1 / 0\n',
-        r"small\.py:2: cell 1 failed: ZeroDivisionError",
-    ),
     "never ends": (
         "# %%\nok = 1\n\n# %%\nwhile True:\n    pass\n",
         r"small\.py:5: cell 2 still runs after 2 s",
@@ -333,3 +331,58 @@ class TestOfTheCourse:
             example = CodeExample.create(f"{cell['source']}\n", path=path, prefix="python")
             values |= eval_example.run(example, module_globals=values)
             assert capsys.readouterr().out, "a cell shows something"
+
+
+def prepare(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`gb10docs site prepare` on a tree with one page."""
+    (root / "snippets").mkdir(exist_ok=True)
+    (root / "docs" / "index.md").write_text("# Home\n")
+    command = [sys.executable, "-m", "gb10docs", "site", "prepare", "--root", str(root), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_cell_that_may_fail_shows_how_it_does(tmp_path: Path) -> None:
+    path = write(tmp_path, "# %% tags=[\"raises-exception\"]\n1 / 0\n\n# %%\nprint('after')\n")
+    done = prepare(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    cells = json.loads(path.with_suffix(".ipynb").read_text())["cells"]
+    assert [output["output_type"] for cell in cells for output in cell["outputs"]] == ["error", "stream"]
+    assert "```text\nZeroDivisionError: division by zero\n```" in path.with_suffix(".txt").read_text()
+
+
+@pytest.mark.parametrize("tag", ["skip-execution", "other"])
+def test_no_other_tag_changes_what_is_run(tmp_path: Path, tag: str) -> None:
+    write(tmp_path, f'# %% tags=["{tag}"]\n1 / 0\n')
+    done = prepare(tmp_path)
+    assert done.returncode == 2
+    assert "small.py:2: cell 1 failed: ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"# %%\ncaf\xe9\n", "small.py:2: not UTF-8 (byte 0xe9): save it as UTF-8"),
+        (b"caf\xe9\n", "small.py:1: not UTF-8 (byte 0xe9): save it as UTF-8"),
+        (b'# %%\nprint("x" * 50_000_000)\n', "small.py:2: cell 1 prints more than 1 MB: print less"),
+        (None, "small.py: is no file but a FIFO: put a file there"),
+    ],
+)
+def test_a_notebook_that_cannot_be_is_told_in_a_line(tmp_path: Path, text: bytes | None, says: str) -> None:
+    path = write(tmp_path, "")
+    path.unlink()
+    if text is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(text)
+    done = prepare(tmp_path, "--cell-timeout", "20")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert says in done.stderr
+
+
+def test_what_a_cell_prints_is_shown_as_a_terminal_shows_it(tmp_path: Path) -> None:
+    loop = 'for n in range(3):\n    print(f"\\r{n} of 3", end="", flush=True)\nprint(".\\nerror", file=sys.stderr)\n'
+    path = write(tmp_path, f"# %%\nimport sys\n{loop}print()\nprint('done', flush=True)\n5\n")
+    cell = execute(path)["cells"][0]
+    told = [(output.get("name"), output.get("text")) for output in cell["outputs"]]
+    assert told == [("stdout", "2 of 3\ndone\n"), ("stderr", ".\nerror\n"), (None, None)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from gb10docs import notes
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
 from gb10docs.site.mathml import BadFormulaError, with_mathml
+from gb10docs.snippets import BadSnippet, read_text
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
@@ -32,6 +34,9 @@ TEMPLATES = Path(__file__).parent / "jupyter"
 _MARKER = re.compile(r"^# %%", re.MULTILINE)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _AT = re.compile(r"Cell In\[\d+\], line (\d+)")
+LARGEST_OUTPUT = 10**6
+"""Letters that a cell may print: more is nothing that a page shows."""
+_MAY_FAIL = "raises-exception"
 _LINK = re.compile(r"\]\((?P<page>(?![a-z]+:|/)[^()\s#]+?)(?P<suffix>\.md|\.ipynb)(?P<anchor>#[^()\s]*)?\)")
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -41,9 +46,20 @@ class BadNotebookError(GB10DocsError):
 
 
 def sources(docs: Path) -> list[Path]:
-    """Every Python file below a folder that has cells, but for the published snippets."""
+    """Every Python file below a folder that has cells, but for the published snippets.
+
+    Raises:
+        BadNotebookError: A Python file cannot be read.
+    """
     files = (path for path in sorted(docs.rglob("*.py")) if path.relative_to(docs).parts[0] != "snippets")
-    return [path for path in files if _MARKER.search(path.read_text(encoding="utf-8"))]
+    return [path for path in files if _MARKER.search(_text(path))]
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except BadSnippet as error:
+        raise BadNotebookError(str(error)) from error
 
 
 def executed(paths: list[Path], cache: Path, *, timeout: float) -> dict[Path, Notebook]:
@@ -84,7 +100,7 @@ async def _executed_at_once(paths: list[Path], cache: Path, timeout: float) -> d
 
 
 async def _executed(path: Path, cache: Path, timeout: float) -> Notebook:
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     given = _given(text, path)
     kept = cache / f"{_key(text, given)}.json"
     if kept.is_file():
@@ -133,10 +149,12 @@ def read(text: str, path: Path) -> Notebook:
 
 
 def _cell(cell: Cell, number: int, line: int) -> Cell:
+    """A cell with what Jupyter runs of it; of its tags only the one that lets it fail, since others leave it out."""
+    tags = [_MAY_FAIL] if _MAY_FAIL in cell["metadata"].get("tags", []) else []
     made = {
         "cell_type": cell["cell_type"],
         "id": f"cell-{number}",
-        "metadata": {"line": line},
+        "metadata": {"line": line, **({"tags": tags} if tags else {})},
         "source": cell["source"],
     }
     return {**made, "execution_count": None, "outputs": []} if cell["cell_type"] == "code" else made
@@ -148,11 +166,9 @@ def _given(text: str, path: Path) -> dict[str, str]:
 
     reads = jupytext.reads(text, fmt="py:percent")["metadata"].get("gb10docs", {}).get("reads", [])
     try:
-        return {Path(name).name: (path.parent / name).read_text(encoding="utf-8") for name in reads}
-    except OSError as error:
-        raise BadNotebookError(
-            f"{path}:1: reads {error.filename}: {error.strerror}: mend the header"
-        ) from error
+        return {Path(name).name: read_text(path.parent / name) for name in reads}
+    except BadSnippet as error:
+        raise BadNotebookError(f"{path}:1: reads {error}: mend the header") from error
 
 
 def _key(text: str, given: dict[str, str]) -> str:
@@ -187,6 +203,13 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
         nonlocal at
         at = cell_index
 
+    def ended(cell: Any, **_: object) -> None:
+        cell["outputs"] = _coalesced(cell["outputs"])
+        if _printed(cell["outputs"]) > LARGEST_OUTPUT:
+            raise BadNotebookError(
+                f"{_place(notebook, at, path)} prints more than {LARGEST_OUTPUT // 10**6} MB: print less"
+            )
+
     with tempfile.TemporaryDirectory(prefix=f"{notes.PREFIX}notebook-") as folder, notes.in_use(folder):
         for name, content in given.items():
             write_text(Path(folder) / name, content)
@@ -196,9 +219,9 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
             transport="ipc",
         )
         client = NotebookClient(
-            notebook, km=manager, timeout=timeout, force_raise_errors=True, record_timing=False,
-            coalesce_streams=True, resources={"metadata": {"path": folder}},
-            on_cell_start=begun,
+            notebook, km=manager, timeout=timeout, record_timing=False,
+            resources={"metadata": {"path": folder}},
+            on_cell_start=begun, on_cell_executed=ended,
         )  # fmt: skip
         try:
             await client.async_execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
@@ -216,6 +239,33 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
                 raise asyncio.CancelledError from error
             raise BadNotebookError(f"{_place(notebook, at, path)} ended its Python: {error}") from error
     return json.loads(json.dumps(notebook))  # type: ignore[no-any-return]
+
+
+def _coalesced(outputs: list[Any]) -> list[Any]:
+    """Outputs with what each stream printed in one, as a terminal shows it, standard output before error.
+
+    nbclient can do this too, in a time that grows with the square of a line's length.
+    """
+    first: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
+    for output in outputs:
+        if output["output_type"] == "stream":
+            first.setdefault(output["name"], output)
+            texts.setdefault(output["name"], []).append(output["text"])
+    for name, output in first.items():
+        lines = "".join(texts[name]).replace("\r\n", "\n").split("\n")
+        output["text"] = "\n".join(line.rpartition("\r")[2] if line[-1:] != "\r" else line for line in lines)
+    kept = [one for one in outputs if one["output_type"] != "stream" or one is first[one["name"]]]
+    names = [one.get("name") for one in kept]
+    if ("stderr", "stdout") in itertools.pairwise(names):
+        at = names.index("stderr")
+        kept[at : at + 2] = kept[at + 1], kept[at]
+    return kept
+
+
+def _printed(outputs: list[Any]) -> int:
+    """Letters that streams have printed."""
+    return sum(len(output["text"]) for output in outputs if output["output_type"] == "stream")
 
 
 def _environment(folder: str) -> dict[str, str]:
@@ -265,6 +315,8 @@ def _written(cell: Cell) -> Iterator[str]:
     for output in cell["outputs"]:
         data = output.get("data", {})
         text = output.get("text") or data.get("text/plain", "")
+        if output["output_type"] == "error":
+            text = f"{output['ename']}: {output['evalue']}"
         if "text/markdown" in data:
             yield data["text/markdown"]
         elif {"image/svg+xml", "text/html"} & data.keys():
