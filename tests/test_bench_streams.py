@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -273,6 +274,31 @@ class TestKeptConnections:
             outcome = bench(server.url, requests=3)
         assert outcome.status == 0, outcome.said
         assert outcome.run["requests"] == {"ok": 3, "failed": 0}
+
+    def test_a_real_llamacpp_which_closes_after_each_stream(self, bench: Bench) -> None:
+        code = (
+            "import sys; from gb10docs.standins import llamacpp, weights; "
+            "served = llamacpp.load(weights.smollm2(weights.default_store())); "
+            "print(served.listening_address, flush=True); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as server:
+            assert server.stdout
+            try:
+                outcome = bench(
+                    server.stdout.readline().strip(),
+                    "--engine",
+                    "llamacpp",
+                    "--output-tokens",
+                    "2",
+                    requests=12,
+                )
+            finally:
+                server.kill()
+        assert outcome.status == 0, outcome.said
+        assert outcome.run["requests"] == {"ok": 12, "failed": 0}
 
     def test_kept_connections_are_used_again(self, bench: Bench) -> None:
         with play(chunked(*WORDS, END, counted(), DONE), keep=True) as server:
