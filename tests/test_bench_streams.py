@@ -346,6 +346,16 @@ class TestTokensNobodySaw:
         request = read(ROLE, 4.0, *(each for word in words for each in (0.02, word)), END, counted(208))
         assert request.tpot_s == pytest.approx(0.02)
 
+    def test_what_a_running_count_adds_at_the_end_was_hidden(self) -> None:
+        words = [chunk({"content": "w "}, usage=counted(1 + place)["usage"]) for place in range(8)]
+        request = read(ROLE, 4.0, *(each for word in words for each in (0.02, word)), END, counted(208))
+        assert request.decode_tok_s is None
+
+    def test_a_count_in_the_first_event_alone_does_not_run_along(self) -> None:
+        first = chunk({"content": "w "}, usage=counted(1)["usage"])
+        request = read(ROLE, *(each for word in (first, *WORDS) for each in (0.02, word)), END, counted(9))
+        assert request.tpot_s == pytest.approx(0.02)
+
     def test_the_end_of_text_and_rare_characters_hide_nothing(self) -> None:
         request = read(5.0, *(each for word in WORDS for each in (0.02, word)), END, counted(10))
         assert request.tpot_s == pytest.approx(0.02, rel=0.3)
@@ -390,6 +400,16 @@ class TestSeveralTokensAnEvent:
         request = read(0.3, *events, END, counted(tokens))
         assert not request.hidden
         assert request.tpot_s == pytest.approx(pace, rel=0.02)
+
+    @pytest.mark.parametrize("counts", [True, False])
+    def test_events_that_come_together_were_made_together(self, counts: bool) -> None:
+        """Somebody on the way holds back, and sends four at a time."""
+        words = [
+            chunk({"content": f"w{place} "}, usage=counted(1 + place)["usage"] if counts else None)
+            for place in range(32)
+        ]
+        events = [each for place in range(0, 32, 4) for each in (0.04, *words[place : place + 4])]
+        assert read(0.5, *events, END, counted(32)).tpot_s == pytest.approx(0.01)
 
     def test_an_answer_in_one_event_has_no_pace(self) -> None:
         request = read(1.0, chunk({"content": "all of it at once"}), 0.001, END, counted(128))

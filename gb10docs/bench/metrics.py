@@ -42,7 +42,7 @@ class Request:
     """`stop`, `length` or `tool_calls`."""
 
     first_chunk_tokens: int = 1
-    """Tokens in the first event with text: as the server counts along, else as many as the mean of such events."""
+    """Tokens that came with the first text: as the server counts along, else the mean of its events, or one an event."""
 
     t0: float = 0.0
     """When it was sent, seconds after the level began."""

@@ -98,11 +98,17 @@ class _Seen:
     usage: object = None
     """The last that was given: counts may run along."""
 
-    running: int | None = None
-    """Tokens that were counted at the first event with text; None where the server does not count along."""
+    at_first: int | None = None
+    """Tokens that were counted when the first text came; None where the server did not count along then."""
+
+    at_last: int | None = None
+    """The same for the last."""
 
     chunks: int = 0
     """Events with text."""
+
+    together: int = 0
+    """Of them, those that came at once with the first."""
 
     next_words: int = 0
     """How often a second word began within an event."""
@@ -132,13 +138,14 @@ class _Seen:
                         f"only {', '.join(ANSWERS)} are answers."
                     )
                 self.last, self.finish_reason = at, reason
+                self.at_last = _count(usage, "completion_tokens") or self.at_last
 
     def _text(self, at: float, delta: dict[str, Any], text: object, usage: object) -> None:
-        if self.first is None:
-            self.first = at
-            self.running = _count(usage, "completion_tokens") if isinstance(usage, dict) else None
-        self.last = at
+        self.first = at if self.first is None else self.first
+        self.last, self.at_last = at, _count(usage, "completion_tokens")
         self.chunks += 1
+        if at == self.first:
+            self.together, self.at_first = self.chunks, self.at_last
         self.reasoned |= any(delta.get(key) for key in _REASONING_KEYS)
         self.next_words += len(_NEXT_WORD.findall(text)) if isinstance(text, str) else 0
 
@@ -161,7 +168,7 @@ class _Seen:
             prompt_tokens=prompt,
             output_tokens=output,
             finish_reason=self.finish_reason,
-            first_chunk_tokens=self.running or self._first_chunk(output),
+            first_chunk_tokens=self._first_chunk(output),
             hidden=self._hides(output, self.first - t0, self.last - self.first),
             stand_in=stand_in,
         )
@@ -176,32 +183,39 @@ class _Seen:
             raise BrokenStreamError(f"its `usage` says {told} for {key}, which is no count of tokens.")
         return count
 
-    def _unexplained(self, output: int) -> int:
-        """Tokens beyond one an event, less what needs no explanation."""
-        beyond = output - self.chunks
-        return beyond if beyond > _SPARE + _SPARE_SHARE * self.chunks else 0
-
     def _first_chunk(self, output: int) -> int:
-        """Tokens of the first event where nobody counts along: as many as all events hold on average.
+        """Tokens that were there with the first text.
 
-        Rounded up, as the last event is the one that is not full.
+        Where nobody counts along, its event holds as many as all of them on average: rounded up, as the last is the
+        one that is not full.
         """
-        return ceil(output / self.chunks) if self._unexplained(output) else 1
+        if self.at_first and self.at_last:
+            return self.at_first
+        return self.together * (ceil(output / self.chunks) if _unexplained(output, self.chunks) else 1)
 
     def _hides(self, output: int, before: float, took: float) -> bool:
         """Whether tokens were counted that no event showed, of which nobody knows how fast they were made.
 
-        Either the server says that it reasoned and shows none of it. Or there are more tokens than events, too few
-        words for the events to hold several each, and a silence before the first that was long enough.
+        Where the server counts along, they come on top of its last count. Else the server says that it reasoned and
+        shows none of it, or there are more tokens than events, too few words for the events to hold several each, and
+        a silence before the first that was long enough.
         """
-        beyond = self._unexplained(output)
-        if self.running or not beyond:
+        if self.at_first and self.at_last:
+            return bool(_unexplained(output, self.at_last))
+        beyond = _unexplained(output, self.chunks)
+        if not beyond:
             return False
         details = self.usage.get("completion_tokens_details") if isinstance(self.usage, dict) else None
         if _count(details, "reasoning_tokens") and not self.reasoned:
             return True
         long_enough = took * min(_NEARLY * beyond / self.chunks, _SILENCE)
         return self.next_words < _WORDS_PER_TOKEN * beyond and before >= long_enough
+
+
+def _unexplained(output: int, seen: int) -> int:
+    """Tokens beyond those that were seen, less what needs no explanation."""
+    beyond = output - seen
+    return beyond if beyond > _SPARE + _SPARE_SHARE * seen else 0
 
 
 def _count(usage: object, key: str) -> int | None:
