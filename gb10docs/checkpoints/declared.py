@@ -56,14 +56,14 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
 _UNQUANTIZED = {"", "NONE", "NO_QUANT", "UNQUANTIZED", "DENSE"}
 _ALWAYS: Mapping[str, tuple[str, ...]] = {
     "fp8": ("FP8",),
-    "fbgemm_fp8": ("FP8",),
+    "fbgemm-fp8": ("FP8",),
     "mxfp4": ("MXFP4",),
     "mxfp8": ("MXFP8",),
     "eetq": ("INT8",),
 }
 """Methods that have one format."""
-_INTEGERS = ("gptq", "awq", "auto-round", "intel/auto-round", "hqq", "metal", "sinq")
-"""Methods whose configuration gives the bits of an integer; `gptq_marlin` and `awq_marlin` are spellings of two."""
+_INTEGERS = ("gptq", "awq", "auto-round", "autoround", "intel/auto-round", "hqq", "metal", "sinq")
+"""How the names of methods begin whose configuration gives the bits of an integer: `gptq_marlin` is one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,7 @@ def _schemes(
 ) -> tuple[str, ...]:
     """What the weights can be; nothing where the words are not known."""
     word = text(own.get("quant_algo") or own.get("format") or other.get("quant_algo")).upper()
+    method = method.lower().replace("_", "-")
     if method.startswith("modelopt"):
         return ALGORITHMS.get(word, ())
     if method == "compressed-tensors":
@@ -197,17 +198,28 @@ def _schemes(
     readers = {"bitsandbytes": _bitsandbytes, "mlx": _mlx, "quark": _quark, "quanto": _quanto}
     if method in readers:
         return readers[method](own)
-    return _integers(own, bits) if method.partition("_")[0] in _INTEGERS else ()
+    return _integers(own, bits) if method.startswith(_INTEGERS) else ()
 
 
 def _integers(own: Table, bits: int) -> tuple[str, ...]:
     """Of a method with integers: AutoRound's may be floats, and tables give some layers other bits than the rest."""
-    if any(table(own.get(key)) for key in ("extra_config", "dynamic", "layer_config", "dynamic_config")):
+    others = [table(one) for key in _OVERRIDES for one in table(own.get(key)).values()]
+    if any(not _is_wide(one) and one.get("bits", bits) != bits for one in others):
         return ("mixed", f"INT{bits}")
-    kind = text(own.get("data_type")) or "int"
-    if kind.startswith(("mx_fp", "nv_fp")):
-        return (f"{kind[:2].upper()}FP{bits}",) if bits else ()
+    kind = (text(own.get("data_type")) or "int").replace("_", "")
+    if kind.startswith(("mxfp", "nvfp")):
+        return (f"{kind[:4].upper()}{bits or 4}",)
     return (f"INT{bits}",) if bits and kind == "int" else ()
+
+
+_OVERRIDES = ("extra_config", "dynamic", "layer_config", "dynamic_config")
+"""Tables that give single layers other bits."""
+
+
+def _is_wide(entry: Table) -> bool:
+    """Whether a layer's entry says that it stays as it was."""
+    bits = entry.get("bits")
+    return type(bits) is int and bits >= 16
 
 
 def _compressed_tensors(word: str, groups: list[Table], bits: int) -> tuple[str, ...]:
@@ -261,9 +273,13 @@ def _quark(own: Table) -> tuple[str, ...]:
     if table(own.get("layer_quant_config")) or table(own.get("layer_type_quant_config")):
         return ("mixed",)
     weights = table(own.get("global_quant_config")).get("weight")
-    weights = weights[0] if isinstance(weights, list) and weights else weights
+    weights = (
+        weights[-1] if isinstance(weights, list) and weights else weights
+    )  # the last step is what is stored
     dtype, scales = text(table(weights).get("dtype")), text(table(weights).get("scale_format"))
-    if dtype in ("fp4", "mx4") or (dtype == "mx" and table(weights).get("mx_element_dtype") == "fp4"):
+    if dtype in ("fp4", "fp4_e2m1", "mx4", "mxfp4") or (
+        dtype == "mx" and table(weights).get("mx_element_dtype") == "fp4"
+    ):
         return ("MXFP4",)
     if dtype.startswith("fp8"):
         return ("MXFP8",) if scales == "e8m0" else ("FP8",)
@@ -284,10 +300,11 @@ def _layers(own: Table, other: Table) -> dict[str, str]:
 
 
 def _ignored(own: Table, other: Table) -> tuple[str, ...]:
-    keys = ("ignore", "modules_to_not_convert", "exclude", "ignored_layers")
+    keys = ("ignore", "modules_to_not_convert", "exclude", "exclude_layers", "ignored_layers")
     lists = [own.get(key) for key in keys] + [other.get("exclude_modules")]
     found = next((one for one in lists if isinstance(one, list) and one), [])
-    return tuple(filter(None, map(text, found)))
+    wide = [name for key in _OVERRIDES for name, one in table(own.get(key)).items() if _is_wide(table(one))]
+    return tuple(filter(None, map(text, [*found, *wide])))
 
 
 def _number(values: list[object]) -> int:

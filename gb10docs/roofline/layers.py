@@ -57,7 +57,7 @@ class Family:
     """Whether queries, keys and values always have biases."""
     matrices: int = 3
     """Of a dense layer or an expert."""
-    windows: Literal["all", "alternate", "last", "five_of_six", "three_of_four", "none"] = "all"
+    windows: Literal["all", "alternate", "last", "pattern", "three_of_four", "none"] = "all"
     """Which layers have a window where one is given and the layers are not listed."""
     tied: bool = False
     """Whether the head is the embedding where the configuration does not say."""
@@ -75,13 +75,16 @@ _GEMMA3 = {
 """What transformers 5.24 fills in: Gemma 3's own files leave them out where they are so."""
 
 FAMILIES: Mapping[str, Family] = {
+    "cohere2": Family(norms=1, windows="pattern", tied=True, defaults={"sliding_window_pattern": 4}),
     "deepseek_v3": Family(latent=True, windows="none"),
     "deepseek_v32": Family(latent=True, windows="none"),
-    "gemma3": Family(norms=4, query_key_norm="head", windows="five_of_six", tied=True, defaults=_GEMMA3),
+    "gemma3": Family(norms=4, query_key_norm="head", windows="pattern", tied=True, defaults=_GEMMA3),
+    "gemma2": Family(norms=4, windows="alternate", tied=True),
     "glm4_moe": Family(windows="none"),
     "glm4_moe_lite": Family(latent=True, windows="none"),
     "glm_moe_dsa": Family(latent=True, windows="none"),
     "gpt_oss": Family(windows="alternate"),
+    "granite": Family(windows="none"),
     "llama": Family(),
     "llama4": Family(windows="three_of_four"),
     "minimax_m2": Family(query_key_norm="all", windows="none"),
@@ -101,6 +104,7 @@ FAMILIES: Mapping[str, Family] = {
 ALIASES: Mapping[str, str] = {
     "glm4v_moe": "glm4_moe",
     "kimi_k2": "deepseek_v3",
+    "kimi_k25": "deepseek_v3",
     "ministral": "mistral",
     "ministral3": "mistral",
     "qwen2_5_vl": "qwen2",
@@ -108,6 +112,7 @@ ALIASES: Mapping[str, str] = {
     "qwen3_omni_moe": "qwen3_moe",
     "qwen3_vl": "qwen3",
     "qwen3_vl_moe": "qwen3_moe",
+    "smollm3": "granite",
 }
 """Language models that are laid out as another's."""
 
@@ -166,18 +171,19 @@ def _listed(told: Fields, number: int) -> list[Mixer] | None:
 def _by_habit(told: Fields, kind: str, number: int) -> list[Mixer]:
     """As transformers takes it where the layers are not listed."""
     if kind in ("qwen3_next", "qwen3_5", "qwen3_5_moe"):
-        interval = max(1, told.count("full_attention_interval", default=4))
+        interval = told.count("full_attention_interval", default=4, least=1)
         return ["linear" if (layer + 1) % interval else "full" for layer in range(number)]
     habit = FAMILIES[kind].windows if window_of(told, kind) else "none"
     first = told.count("max_window_layers", default=28)
-    every = max(1, told.count("sliding_window_pattern", default=6))
-    nope = max(1, told.count("no_rope_layer_interval", default=4))
+    every = (FAMILIES[kind].defaults or {}).get("sliding_window_pattern", 6)
+    every = told.count("sliding_window_pattern", default=every, least=1)
+    nope = told.count("no_rope_layer_interval", default=4, least=1)
     windowed: Mapping[str, Callable[[int], bool]] = {
         "none": lambda _: False,
         "all": lambda _: True,
         "alternate": lambda layer: layer % 2 == 0,
         "last": lambda layer: layer >= first,
-        "five_of_six": lambda layer: (layer + 1) % every != 0,
+        "pattern": lambda layer: (layer + 1) % every != 0,
         "three_of_four": lambda layer: (layer + 1) % nope != 0,
     }
     return ["window" if windowed[habit](layer) else "full" for layer in range(number)]
@@ -202,14 +208,12 @@ def _with_experts(told: Fields, number: int) -> set[int]:
         return {layer for layer, kind in enumerate(kinds[:number]) if kind == "sparse"}
     if chosen := told.listed("moe_layers"):
         return {layer for layer in every if layer in chosen}
-    step = told.count("interleave_moe_layer_step", "decoder_sparse_step", default=1)
+    step = told.count("interleave_moe_layer_step", "decoder_sparse_step", default=1, least=1)
     dense: list[Any] = told.listed("mlp_only_layers") or []
-    first, often = told.count("first_k_dense_replace", default=0), told.count("moe_layer_freq", default=1)
+    first = told.count("first_k_dense_replace", default=0)
+    often = told.count("moe_layer_freq", default=1, least=1)
     return {
         layer
         for layer in every
-        if (layer + 1) % max(1, step) == 0
-        and layer not in dense
-        and layer >= first
-        and layer % max(1, often) == 0
+        if (layer + 1) % step == 0 and layer not in dense and layer >= first and layer % often == 0
     }
