@@ -16,8 +16,13 @@ _SKIPPED = re.compile(
     r"""(?xs) \\. | \$?'(?:(?<=\$')(?:\\.|[^'\\])*|[^']*)' | "(?:\\.|[^"\\])*" | \#[^\n]*
     | <<-?[ ]*(?P<mark>['"]?)(?P<ends>[A-Za-z_]\w*)(?P=mark) | <<<"""
 )
-_FUNCTION = re.compile(r"(?ms)^([ \t]*)(?:function\b|[^\s(){}]+[ \t]*\(\))(?:[^\n}]*\}$|.*?^\1\})")
-_RETURN = re.compile(r"(?m)(?:^|[;&|{(]|\b(?:then|else|do))\s*(?:(?:builtin|command)\s+)*return\b")
+_FUNCTION = re.compile(
+    r"""(?xms) ^([ \t]*) (?: function[ \t]+[^\s(){}]+[ \t]*(?:\(\))? | [^\s(){}=]+[ \t]*\(\) ) \s*
+    \{ (?: [^\n}]*\}$ | .*?^\1\} )"""
+)
+_RETURN = re.compile(
+    r"""(?xm) (?: ^ | [;&|{('"] | \b(?:then|else|do) ) \s* (?:(?:builtin|command)\s+)* [\\'"]*return\b"""
+)
 
 
 def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
@@ -41,7 +46,7 @@ def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) 
         return f"{shown}: bash cannot parse it"
     if ending.given_up:
         return f"{shown}: bash gave it up halfway, with {_status(ending.exit_code)}{_after(snippet, stderr)}"
-    returned = not ending.strict or _returns(snippet)
+    returned = not ending.strict or _returns(snippet.body)
     return f"{shown}: returned {_status(ending.exit_code)}" if returned else ""
 
 
@@ -158,10 +163,14 @@ def _bare(text: str) -> Iterator[_Letter]:
         position = after
 
 
-def _returns(snippet: Snippet) -> bool:
-    """Whether it returns by itself: not in a function, a comment or a string."""
-    bare = "".join(letter.text for letter in _bare(snippet.body))
-    return _RETURN.search(_FUNCTION.sub("", bare)) is not None
+def _returns(text: str) -> bool:
+    """Whether it may return by itself: not in a function, a comment or a here-document; an `eval` may in a string."""
+    code, read = "", 0
+    for letter in [*_bare(text), _Letter(len(text), "", 0, 0)]:
+        skipped = text[read : letter.position]
+        code += letter.text if skipped.startswith("#") else skipped + letter.text
+        read = letter.after
+    return _RETURN.search(_FUNCTION.sub("", code)) is not None
 
 
 def _parses(copy: str) -> bool:

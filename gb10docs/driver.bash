@@ -18,7 +18,7 @@ builtin readonly "__gb_answers=$1" "__gb_told=$2"
 
 __gb_arm() {
   __gb_failures= __gb_stopped= __gb_flags= __gb_through=0 __gb_spared=0
-  builtin trap '{ __gb_failed "$?" "$LINENO" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb_stopped";; 2) __gb_spare "$(builtin trap -p DEBUG)";; esac; } {__gb_copy}>&"$((__gb_ended=$?,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&1 || { __gb_fd=2 __gb_copy=2; __gb_failed "$__gb_ended" "$LINENO" "$__gb_ended" || case $? in 1) builtin return "$__gb_stopped";; esac; }' ERR
+  builtin trap '{ __gb_failed "$?" "${LINENO-}" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb_stopped";; 2) __gb_spare "$(builtin trap -p DEBUG)";; esac; } {__gb_copy}>&"$((__gb_ended=$?,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&1 || { __gb_fd=2 __gb_copy=2; __gb_failed "$__gb_ended" "${LINENO-}" "$__gb_ended" || case $? in 1) builtin return "$__gb_stopped";; esac; }' ERR
   builtin set -eE -o pipefail
 }
 
@@ -28,7 +28,7 @@ __gb_failed() {
   __gb_flags=${__gb_flags:-$-}
   builtin set +x
   __gb_restore_trace
-  if ((${#FUNCNAME[@]} <= 2 && BASH_SUBSHELL == 0)); then
+  if ((${#FUNCNAME[@]} == 2 && BASH_SUBSHELL == 0)); then
     # The driver's own level: the file has ended, perhaps for a trailing `[[ x ]] && y`. The shell must not.
     __gb_through=1
     builtin set +e
@@ -38,7 +38,7 @@ __gb_failed() {
   ((__gb_part)) || builtin return 2
   # Without -e bash goes on: in a command substitution, and after the snippet's own `set +e`. A subshell ends by -e.
   if [[ ${__gb_flags%%e*} != "$__gb_flags" ]] && ((BASH_SUBSHELL == 0)); then
-    __gb_failures+="$2 $__gb_part $__gb_parts ${BASH_SOURCE[1]}"$'\n'
+    __gb_failures+="$2 $__gb_part $__gb_parts ${BASH_SOURCE[1]-}"$'\n'
     # The first status is that of the file: one that fails in a signal's trap while it looks at a condition goes on.
     __gb_stopped=${__gb_stopped:-$__gb_status}
     builtin return 1
@@ -62,7 +62,7 @@ __gb_find() {
     # Bash sets PIPESTATUS for no compound command: this is still that of an earlier pipe.
     __gb_part=1 __gb_parts=1 __gb_status=$__gb_ended
     # Where none but the redirection of one has failed, LINENO too is that of an earlier command.
-    case $BASH_COMMAND in '[['* | '(('*) ;; *) __gb_parts=0 ;; esac
+    case ${BASH_COMMAND-} in '[['* | '(('*) ;; *) __gb_parts=0 ;; esac
   elif ((__gb_window && __gb_ended == 141 && __gb_parts == 1)) && [[ ${BASH_COMMAND::1} != '(' ]]; then
     # No command but perhaps a subshell has come since a pipe was spared: a function that ends with it hands its 141 on.
     __gb_part=0

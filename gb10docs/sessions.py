@@ -42,6 +42,7 @@ class Failure(NamedTuple):
     """Where a step failed: a line of the frozen copy, and which part of a pipe, both counted from 1."""
 
     line: int
+    """0 where the snippet has taken `LINENO` away."""
     part: int
     parts: int
     """0 where the redirection of a compound command failed: bash then names the line of an earlier command."""
@@ -390,7 +391,7 @@ def _failures(text: str) -> list[Failure]:
     found = []
     for line in text.splitlines():
         number, part, parts, file = line.split(" ", 3)
-        found.append(Failure(int(number), int(part), int(parts), file))
+        found.append(Failure(int(number) if number.isdecimal() else 0, int(part), int(parts), file))
     return found
 
 

@@ -237,7 +237,7 @@ def test_exit_trap_runs_when_the_page_ends(tmp_path: Path) -> None:
 
 
 def test_guard_that_is_taken_away_fails_the_step(tmp_path: Path) -> None:
-    steps = run(tmp_path, "x=ERR; trap - $x\n", "shopt -u -o pipefail\n", "false\necho no\n")
+    steps = run(tmp_path, "x=ERR; trap - $x\n", "x=pipefail; shopt -u -o $x\n", "false\necho no\n")
     assert outcomes(steps) == ["failed", "failed", "failed"]
     assert "took away the trap" in steps[0].reason
     assert "took away the trap" in steps[1].reason

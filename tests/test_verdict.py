@@ -125,6 +125,32 @@ def test_what_follows_a_spared_pipe_is_guarded(tmp_path: Path, name: str) -> Non
     assert "no" not in step.stdout
 
 
+RETURNS = {
+    "by itself": "return 3",
+    "in a list": "[[ a == b ]] || return",
+    "quoted": "\\return 3",
+    "in an eval": "eval 'return 3'",
+    "in a trap": "trap 'return 3' USR1\nkill -USR1 $$",
+    "beside a function": "f() {\n  return 0\n}\na=()\nif f; then return 3; fi",
+}
+
+
+@pytest.mark.parametrize("name", RETURNS)
+def test_a_file_that_returns_by_itself_has_failed(tmp_path: Path, name: str) -> None:
+    (step,) = run(tmp_path, f"{RETURNS[name]}\necho no\n")
+    assert (step.outcome, step.stdout) == ("failed", "")
+    assert "snippets/s1.sh: returned status" in step.reason
+
+
+@pytest.mark.parametrize("name", ["FUNCNAME", "LINENO", "BASH_SOURCE", "BASH_COMMAND", "PIPESTATUS"])
+def test_taking_away_what_bash_knows_of_itself_hides_no_failure(tmp_path: Path, name: str) -> None:
+    steps = run(
+        tmp_path, f"set -u\nunset {name}\nfalse\necho no\n", "[[ a == b ]]\necho no\n", "echo alive\n"
+    )
+    assert outcomes(steps) == ["failed", "failed", "passed"]
+    assert [step.stdout for step in steps] == ["", "", "alive\n"]
+
+
 def test_set_e_stays_set(tmp_path: Path) -> None:
     """After a spared pipe, into the next step, and after a step in which it was switched off."""
     steps = run(
