@@ -10,8 +10,8 @@ from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.pages import Page, page_name, read_page
 from gb10docs.printing import is_fit, on_one_line
 
-SUFFIXES = (".md", ".markdown")
-"""Of pages, as MkDocs reads them."""
+SUFFIXES = (".markdown", ".md", ".mdown", ".mkd", ".mkdn")
+"""Of pages, as MkDocs reads them: in small letters only."""
 
 
 class NoSuchPage(GB10DocsError):
@@ -69,7 +69,9 @@ def find_root(given: Path | None) -> Path:
 
 
 def page_paths(root: Path) -> dict[str, Path]:
-    """Every Markdown file under `docs/`, by the name of the page: `lessons/lesson-03`.
+    """Every Markdown file under `docs/` that the site shows, by the name of the page: `lessons/lesson-03`.
+
+    Like MkDocs, it passes over whatever is hidden, such as what an editor keeps beside a page.
 
     Raises:
         OneNameError: Two files are one page, such as `a.md` and `a.markdown`.
@@ -79,8 +81,11 @@ def page_paths(root: Path) -> dict[str, Path]:
     refuse_unfit(root / "docs", root)
     found: dict[str, Path] = {}
     for path in sorted(path for suffix in SUFFIXES for path in (root / "docs").rglob(f"*{suffix}")):
+        relative = path.relative_to(root)
+        if any(part.startswith(".") for part in relative.parts):
+            continue
         refuse_unfit(path, root)
-        other = found.setdefault(page_name(path.relative_to(root).as_posix()), path)
+        other = found.setdefault(page_name(relative.as_posix()), path)
         if other != path:
             raise OneNameError(f"{path} and {other} are pages of one name: rename one")
     return found

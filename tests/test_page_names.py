@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -93,3 +95,41 @@ def test_the_program_reads_a_page_by_its_short_name_in_front_matter(program: Pro
     assert "'after' names 2 pages by 'intro': write a/intro or b/intro" in err
     (program.root / "docs/b/intro.md").unlink()
     assert program.run("run", "last", "--root", str(program.root), "--dry-run")[0] == 0
+
+
+def test_a_page_is_what_mkdocs_takes_for_one(program: Program) -> None:
+    """The site has a page for each that `list` names, with its evidence, its text and its steps, and for no other."""
+    files = (
+        "a.markdown",
+        "b.mdown",
+        "c.mkd",
+        "d.mkdn",
+        "e.md",
+        "UPPER.MD",
+        ".hidden/x.md",
+        ".draft.md",
+        "f.txt",
+    )
+    program.tree({f"docs/{name}": ["top.sh"] for name in files} | {"snippets/top.sh": "echo top\n"})
+    (program.root / "mkdocs.yml").write_text(
+        "site_name: T\nplugins: []\nmarkdown_extensions: [pymdownx.superfences, gb10docs.markdown]\n"
+    )
+    root = ("--root", str(program.root))
+    assert names(program, *root) == ["a", "b", "c", "d", "e"]
+    assert program.run("run", "a", *root, "--target", "cpu", "--record")[0] == 0
+    assert (program.root / "docs/evidence/a/cpu-llamacpp.json").is_file()
+    status, _, err = program.run("run", "UPPER", *root)
+    assert (status, err.partition(" under ")[0]) == (2, "gb10docs: no page 'UPPER'")
+    (program.root / "docs/f.txt").unlink()
+    assert program.run("site", "prepare", *root)[0] == 0
+    build = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
+    subprocess.run(build, cwd=program.root, check=True, capture_output=True)
+    site = program.root / "site"
+    built = [path.parent.name for path in site.glob("*/index.html") if path.parent.name != "evidence"]
+    assert sorted(built) == ["a", "b", "c", "d", "e"]
+    for name in built:
+        assert 'id="step-top"' in (site / name / "index.html").read_text()
+        assert (site / f"{name}.txt").is_file()
+        assert (site / f"{name}.json").is_file()
+    looks = {name: 'data-look="never"' not in (site / name / "index.html").read_text() for name in built}
+    assert [name for name, is_recorded in looks.items() if is_recorded] == ["a"]

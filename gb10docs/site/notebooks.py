@@ -37,7 +37,9 @@ _AT = re.compile(r"Cell In\[\d+\], line (\d+)")
 LARGEST_OUTPUT = 10**6
 """Letters that a cell may print: more is nothing that a page shows."""
 _MAY_FAIL = "raises-exception"
-_LINK = re.compile(r"\]\((?P<page>(?![a-z]+:|/)[^()\s#]+?)(?P<suffix>\.md|\.ipynb)(?P<anchor>#[^()\s]*)?\)")
+_LINK = re.compile(
+    r"\]\((?P<page>(?![a-z]+:|/)[^()\s#]+?)(?P<suffix>\.md|\.markdown|\.mdown|\.mkdn?|\.ipynb)(?P<anchor>#[^()\s]*)?\)"
+)
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 

@@ -18,7 +18,7 @@ from gb10docs.fences import fences, front_matter_length, page_lines
 from gb10docs.pages import Page, front_matter_text, read_page
 
 _LINK = re.compile(
-    r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|markdown|ipynb)(?=[#>)\s]|$)",
+    r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|markdown|mdown|mkdn?|ipynb)(?=[#>)\s]|$)",
     re.MULTILINE,
 )
 _DRAWS = re.compile(r" *</?(?:div|p)\b[^>]*>")
@@ -108,7 +108,7 @@ def read_site(root: Path) -> Site:
 def _files(entry: Any) -> Iterator[str]:
     """Twins of the pages below an entry of the navigation."""
     if isinstance(entry, str):
-        yield re.sub(r"\.(md|markdown|ipynb)$", ".txt", entry)
+        yield re.sub(r"\.(md|markdown|mdown|mkdn?|ipynb)$", ".txt", entry)
         return
     for inner in entry.values() if isinstance(entry, dict) else entry or []:
         yield from _files(inner)
