@@ -174,7 +174,8 @@ def _returns(text: str) -> bool:
 
 
 def _parses(copy: str) -> bool:
-    return subprocess.run(["bash", "-n", copy], capture_output=True, check=False).returncode == 0
+    asked = subprocess.run(["bash", "-n", copy], capture_output=True, check=False, start_new_session=True)
+    return asked.returncode == 0
 
 
 def _status(exit_code: int) -> str:

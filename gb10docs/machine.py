@@ -46,7 +46,13 @@ def _gpu() -> tuple[str, str]:
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         asked = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_ANSWER_S, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWER_S,
+            check=False,
+            start_new_session=True,
         )
     except (OSError, subprocess.TimeoutExpired):
         # A driver that does not answer is no GPU that a page could use.

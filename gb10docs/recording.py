@@ -215,7 +215,12 @@ def _git(root: Path, *arguments: str) -> str:
     """What git says, empty where it is missing or the tree is none of its."""
     try:
         asked = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=30, check=False
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            start_new_session=True,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -80,7 +80,10 @@ def _has(python: str, packages: Sequence[str], variables: Mapping[str, str]) -> 
     if not python:
         return False
     command = [python, "-c", _ASK, *packages]
-    return subprocess.run(command, env=dict(variables), capture_output=True, check=False).returncode == 0
+    asked = subprocess.run(
+        command, env=dict(variables), capture_output=True, check=False, start_new_session=True
+    )
+    return asked.returncode == 0
 
 
 def _known() -> Iterator[tuple[str, list[str]]]:

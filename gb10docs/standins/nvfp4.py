@@ -56,6 +56,7 @@ def quantize(source: Path, target: Path, recipe: str) -> None:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,
         )
     if done.returncode != 0:
         tail = "\n".join(done.stderr.splitlines()[-5:])
