@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gb10docs.errors import GB10DocsError
@@ -26,7 +27,11 @@ _MANIFESTS = (
 """An image's list of architectures before a single one: that is whose digest `docker pull` records."""
 _NGC = ("nvcr.io", "$oauthtoken", "NGC_API_KEY")
 """NVIDIA's registry, the user that goes with a key, and the variable that holds one."""
-_PATIENCE_S = 30.0
+_PATIENCE_S = 15.0
+_LONGEST = 2**22
+"""Bytes: more than the longest manifest (4 MiB is what registries take) is no answer."""
+_OF_THE_BODY = {b"content-encoding", b"content-length", b"transfer-encoding"}
+"""Headers that speak of a body as it was sent, which ours is no more."""
 
 
 class UnknownUpstream(GB10DocsError):
@@ -43,13 +48,13 @@ def image_digest(reference: str) -> str:
     address = f"{_scheme(host)}://{host}/v2/{name}/manifests/{tag}"
     with _client() as client:
         headers = {"Accept": ", ".join(_MANIFESTS)}
-        answer = _ask(client, "HEAD", address, headers)
+        answer = _ask(client, "HEAD", address, headers=headers)
         if answer.status_code == 401:
             headers["Authorization"] = _token(client, host, answer.headers.get("WWW-Authenticate", ""))
-            answer = _ask(client, "HEAD", address, headers)
+            answer = _ask(client, "HEAD", address, headers=headers)
         digest = answer.headers.get("Docker-Content-Digest", "")
         if answer.status_code == 200 and not digest:
-            answer = _ask(client, "GET", address, headers)
+            answer = _ask(client, "GET", address, headers=headers)
             digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     if answer.status_code != 200 or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise UnknownUpstream(f"{host} answers {answer.status_code}{_hint(host, answer.status_code)}")
@@ -64,7 +69,7 @@ def model_revision(repository: str) -> str:
     """
     hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     with _client() as client:
-        answer = _ask(client, "GET", f"{hub}/api/models/{repository}", {})
+        answer = _ask(client, "GET", f"{hub}/api/models/{repository}")
     try:
         revision = str(answer.json()["sha"]) if answer.status_code == 200 else ""
     except (KeyError, TypeError, ValueError):
@@ -80,14 +85,32 @@ def _client() -> httpx.Client:
     return httpx.Client(timeout=_PATIENCE_S, follow_redirects=True)
 
 
-def _ask(client: httpx.Client, method: str, address: str, headers: dict[str, str]) -> httpx.Response:
+def _ask(client: httpx.Client, method: str, address: str, **how: Any) -> httpx.Response:
+    """The answer to a request, as far as it is worth reading.
+
+    Raises:
+        UnknownUpstream: There is none in time, it has no end, or the address is none.
+    """
     import httpx
 
+    end = time.monotonic() + _PATIENCE_S
     try:
-        return client.request(method, address, headers=headers)
-    except httpx.HTTPError as error:
-        host = urlsplit(address).netloc
-        raise UnknownUpstream(f"{host} does not answer ({error or type(error).__name__})") from error
+        with client.stream(method, address, **how) as answer:
+            body = b""
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > _LONGEST or time.monotonic() > end:
+                    raise UnknownUpstream(f"{answer.url.host} does not come to an end")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise UnknownUpstream(
+            f"{_host(address)} does not answer ({error or type(error).__name__})"
+        ) from error
+    told = [(name, value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_BODY]
+    return httpx.Response(answer.status_code, headers=told, content=body)
+
+
+def _host(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0]
 
 
 def _token(client: httpx.Client, host: str, challenge: str) -> str:
@@ -101,13 +124,14 @@ def _token(client: httpx.Client, host: str, challenge: str) -> str:
     registry, user, variable = _NGC
     key = os.environ.get(variable, "") if host == registry == urlsplit(realm).hostname else ""
     wanted = {name: said[name] for name in ("service", "scope") if name in said}
+    auth = httpx.BasicAuth(user, key) if key else None
+    answer = _ask(client, "GET", realm, params=wanted, auth=auth)
     try:
-        answer = client.get(realm, params=wanted, auth=httpx.BasicAuth(user, key) if key else None)
         told = answer.json() if answer.status_code == 200 else {}
-    except (httpx.HTTPError, ValueError) as error:
-        raise UnknownUpstream(f"{host} gives no token ({error or type(error).__name__})") from error
-    token = told.get("token") or told.get("access_token")
-    if not token:
+        token = told.get("token") or told.get("access_token")
+    except (AttributeError, ValueError):
+        token = ""
+    if not isinstance(token, str) or not token.isprintable() or not token:
         raise UnknownUpstream(f"{host} gives no token ({answer.status_code}){_hint(host, 401)}")
     return f"Bearer {token}"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from program import Program
 from trees import Tree
 
 from gb10docs import drift, evidence, pins, upstream
@@ -286,3 +289,56 @@ def test_the_lock_files_of_the_course_can_be_written(tmp_path: Path) -> None:
     for pin in pins.read(root):
         pins.write(tmp_path, pin, "resolved")
     assert {pin.pinned for pin in pins.read(tmp_path)} == {"resolved"}
+
+
+# Through the program
+
+
+@pytest.mark.parametrize(
+    ("file", "row"),
+    [
+        ("images", '[[image]]\nreference = "\\u001b]0;x\\u0007:y"\n'),
+        ("images", '[[image]]\nreference = "::::"\n'),
+        ("images", '[[image]]\nreference = "a b/c\\nd:e"\n'),
+        ("models", '[[model]]\nrepository = "a\\nb"\n'),
+        ("models", '[[model]]\nrepository = "a/b/../c\\u0000"\n'),
+    ],
+)
+def test_a_name_that_no_address_can_hold_is_unknown(program: Program, file: str, row: str) -> None:
+    program.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    program.tree({f"compose/{file}.lock.toml": row})
+    for command in ("drift", "refresh"):
+        code, out, err = program.run("evidence", command, "--root", str(program.root))
+        assert (code, err) == (3, "")
+        assert out.startswith("## Could not be asked\n\n- ")
+        assert "\x1b" not in out
+        assert out.endswith("\n\n1 looked at.\n")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\n\r\n", b"\0\1garbage\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nX: "]
+)
+def test_a_registry_that_answers_without_end_or_sense_is_unknown(program: Program, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=babble, args=(listener, answer), daemon=True)
+        serving.start()
+        reference = f"127.0.0.1:{listener.getsockname()[1]}/x/y:z"
+        program.tree({"compose/images.lock.toml": f'[[image]]\nreference = "{reference}"\n'})
+        code, out, err = program.run("evidence", "drift", "--root", str(program.root))
+        listener.shutdown(socket.SHUT_RDWR)
+    assert (code, err) == (3, "")
+    assert f"- image `{reference}`: " in out
+
+
+def babble(listener: socket.socket, answer: bytes) -> None:
+    """Begin every answer like this, and never come to its end."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(answer)
+            while answer:
+                connection.sendall(b"x" * 65536)

@@ -14,7 +14,7 @@ from sample import LLAMA, MODEL, STARTED
 
 from gb10docs import evidence
 from gb10docs.evidence import BadLedgerError, Ledger, Run, Standing, StepRecord
-from gb10docs.inputs import inputs_of
+from gb10docs.inputs import CHANGED, after_the_run, inputs_of
 from gb10docs.pages import read_page
 from gb10docs.plan import Action, Plan, make_plan
 from gb10docs.recording import NotThatMachineError, refuse_pretence
@@ -153,6 +153,27 @@ def test_inputs_are_those_of_the_step_and_of_what_starts_its_server(plan: Plan, 
         "snippets/lesson-03/serve.sh",
         "snippets/lesson-03/serve.sh#expect",
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changed"),
+    [
+        ("compose/trtllm/compose.yaml", "8001:8001", "8001:8009", ["compose/trtllm/compose.yaml"]),
+        ("compose/trtllm/llm-api.yaml", "1", "2", ["compose/trtllm/llm-api.yaml"]),
+        ("compose/images.lock.toml", '"1.3"', '"1.4"', ["compose/images.lock.toml#nvcr.io/trt:1"]),
+        ("snippets/lesson-03/serve.sh", "true", "false", []),
+        ("snippets/lesson-03/ask.sh", "echo 4", "echo 5", []),
+    ],
+)
+def test_what_changed_on_disk_while_a_step_ran_is_marked_and_what_the_plan_holds_is_not(
+    plan: Plan, root: Path, file: str, old: str, new: str, changed: list[str]
+) -> None:
+    (asks,) = (one for one in plan.steps if one.step.name == "ask")
+    before = inputs(plan, root, "ask")
+    (root / file).write_text((root / file).read_text().replace(old, new))
+    after = after_the_run(before, asks, plan, root)
+    assert [name for name in before if after[name] == CHANGED] == changed
+    assert {name: sha256 for name, sha256 in after.items() if name not in changed}.items() <= before.items()
 
 
 def test_the_contract_is_no_input_where_nothing_stands_in(plan: Plan, root: Path) -> None:

@@ -122,6 +122,7 @@ def test_is_interrupted_in_python(program: Program) -> None:
     step = program.steps()[0]
     assert step["stdout"] == "said\n"
     assert step["stderr"].endswith("KeyboardInterrupt\n")
+    assert step["interrupted"], "when it began and how long it ran is told all the same"
     assert step["started"]
     assert step["duration_s"] > 0
     assert program.left() == []
