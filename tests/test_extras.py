@@ -187,3 +187,15 @@ def test_only_what_an_extra_has_is_told() -> None:
 def test_every_extra_is_known_by_its_packages() -> None:
     for extra in PROJECT["optional-dependencies"]:
         assert extras._packages()[extra]
+
+
+def test_containers_of_a_killed_run_that_nobody_can_clear_are_told(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "gb10docs" / f"runs-{os.geteuid()}"
+    folder.mkdir(mode=0o700, parents=True)
+    note = folder / "abcdef012345.json"
+    note.touch(mode=0o600)
+    note.write_text(json.dumps({"folders": [], "compose": [], "labelled": True}))
+    _, said = run("clean")
+    assert "containers of a run may be left: this needs the package docker, which is not installed" in said
+    assert "pip install 'gb10docs[docker]'" in said
+    assert note.exists()

@@ -42,7 +42,7 @@ class Request:
     """`stop`, `length` or `tool_calls`."""
 
     first_chunk_tokens: int = 1
-    """Tokens that came with the first text: as the server counts along, else the mean of its events, or one an event."""
+    """Tokens that came with the first text: as the server counts along, else the mean of events, or one each."""
 
     t0: float = 0.0
     """When it was sent, seconds after the level began."""
