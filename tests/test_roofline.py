@@ -1142,6 +1142,46 @@ def test_experts_alone_are_narrow_where_the_configuration_leaves_the_rest_out(tm
     assert told["weight_bytes"] == pytest.approx(experts * 4.5 / 8 + rest * 2, rel=1e-3)
 
 
+LEFT: dict[str, tuple[list[str], float]] = {
+    "nothing": (["lm_head"], 0),
+    "every attention, by a pattern": (["lm_head", "re:.*self_attn.*"], 1),
+    "every attention, by a glob": (["*self_attn*"], 1),
+    "every attention, by its name alone": (["self_attn"], 1),
+    "of one layer": (["model.layers.10.self_attn*", "lm_head"], 1 / 80),
+    "of one layer, module by module": ([f"model.layers.0.self_attn.{one}_proj" for one in "qkvo"], 1 / 80),
+    "one module of each": ([f"model.layers.{layer}.self_attn.o_proj" for layer in range(80)], 0),
+    "of every layer, one by one": (
+        [f"model.layers.{layer}.self_attn.{one}_proj" for layer in range(80) for one in "qkvo"],
+        1,
+    ),
+    "what is somewhere else": (
+        ["re:visual.*", "model.visual.blocks.0.attn.qkv", "mtp.layers.0.self_attn"],
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LEFT)
+def test_what_a_configuration_leaves_out_stays_wide(tmp_path: Path, case: str) -> None:
+    ignored, share = LEFT[case]
+    said = {"quant_method": "fp8", "modules_to_not_convert": ignored}
+    told = json.loads(fit(folder(tmp_path, LLAMA_70B | {"quantization_config": said}), "--json", "-").stdout)
+    values = from_config(LLAMA_70B, "llama").values
+    wide = values["embedding"] + values["head"] + values["rest"] + share * values["attention"]
+    expected = 2 * wide + values["mlp"] + (1 - share) * values["attention"]
+    assert told["weight_bytes"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("pattern", ["re:(a+)+$", "re:(.*)*x", "re:.*.*.*.*.*.*x", "re:(", "re:" + "a" * 201])
+def test_a_pattern_that_could_take_for_ever_is_not_tried(tmp_path: Path, pattern: str) -> None:
+    said = {"quant_method": "fp8", "modules_to_not_convert": [pattern]}
+    place = folder(tmp_path, LLAMA_70B | {"quantization_config": said})
+    done = fit(place)
+    assert done.returncode == (0 if len(pattern) > 200 else 2)
+    assert len(pattern) > 200 or "--format" in done.stderr
+    assert fit(place, "--format", "fp8").returncode == 0
+
+
 def test_mistrals_own_configuration_is_read(tmp_path: Path) -> None:
     told = {
         "dim": 5120, "n_layers": 40, "n_heads": 32, "n_kv_heads": 8, "head_dim": 128, "hidden_dim": 32_768,

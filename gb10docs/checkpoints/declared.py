@@ -191,7 +191,7 @@ def _schemes(
         return ALGORITHMS.get(word, ())
     if method == "compressed-tensors":
         return _compressed_tensors(word, groups, bits)
-    if method == "fp8" and any(text(one.get("expert_dtype")) == "fp4" for one in inner(config)):
+    if method == "fp8" and any(text(one.get("expert_dtype")) == "fp4" for one in (own, *inner(config))):
         return ("mixed",)
     if method in _ALWAYS:
         return _ALWAYS[method]

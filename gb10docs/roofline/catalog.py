@@ -15,7 +15,8 @@ from gb10docs.checkpoints.files import LocalFiles, place
 from gb10docs.checkpoints.hub import HubError
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.roofline.fields import BadConfig
-from gb10docs.roofline.formats import FORMATS, UnknownFormat, format_of
+from gb10docs.roofline.formats import FORMATS, UnknownFormat, format_of, leaving
+from gb10docs.roofline.leftovers import UnreadablePattern, shares_left
 from gb10docs.roofline.measured import measure
 from gb10docs.roofline.models import DEFAULT_FORMAT, Model, from_config
 from gb10docs.roofline.tables import read
@@ -109,10 +110,14 @@ def _as_declared(model: Model, said: Declared) -> Model:
     cache = said.kv_cache.lower() or model.cache
     try:
         found = format_of(said)
+        if found is None:
+            return replace(model, cache=cache, assumed=True)
+        found = leaving(found, shares_left(model.blocks, said.ignored, latent=model.latent))
     except UnknownFormat as error:
         return replace(model, format="", cache=cache, refusal=str(error))
-    if found is None:
-        return replace(model, cache=cache, assumed=True)
+    except UnreadablePattern as error:
+        told = f"its list of layers that stay as they were has '{error}', which gb10docs does not try"
+        return replace(model, format="", cache=cache, refusal=f"{told}: name a format with --format")
     return replace(model, format=found.name, cache=cache, own=None if found.name else found)
 
 

@@ -94,14 +94,14 @@ def format_of(said: Declared) -> Format | None:
         )
     scheme = _scheme(said)
     if scheme in _GROUPED:
-        return _without_ignored(_grouped(scheme, said), said)
+        return _grouped(scheme, said)
     if scheme not in _BY_SCHEME:
         raise UnknownFormat(
             f"it declares {named}, whose bits gb10docs does not know: name a format with --format, such as "
             "fp8 for 8 bits or int4 for 4"
         )
     experts_only = said.method == "mxfp4"
-    return _without_ignored(FORMATS["mxfp4-experts" if experts_only else _BY_SCHEME[scheme]], said)
+    return FORMATS["mxfp4-experts" if experts_only else _BY_SCHEME[scheme]]
 
 
 def _scheme(said: Declared) -> str:
@@ -131,37 +131,18 @@ def _grouped(scheme: str, said: Declared) -> Format:
     )
 
 
-_IGNORABLE = {"attention": ("attn", "attention"), "mlp": ("shared_expert", "mlp.shared")}
-"""By part, how the patterns look that leave all of it in 16 bits."""
-
-
-def _without_ignored(found: Format, said: Declared) -> Format:
-    """Less the parts that the configuration leaves as they were, by patterns or layer by layer."""
-    left = [
-        part for part, words in _IGNORABLE.items() if _is_left(said.ignored, words) and part in found.bits
-    ]
+def leaving(found: Format, shares: Mapping[str, float]) -> Format:
+    """The format where shares of some parts stay as they were, in 16 bits."""
+    left = {part: share for part, share in shares.items() if part in found.bits}
     if not left:
         return found
+    told = " and ".join(f"{share:.0%} of {part}" for part, share in left.items())
     return replace(
         found,
         name="",
-        bits={part: bits for part, bits in found.bits.items() if part not in left},
-        stays=f"{found.stays}; {' and '.join(left)} too, as its configuration says",
+        bits={part: bits + left.get(part, 0.0) * (_WIDE - bits) for part, bits in found.bits.items()},
+        stays=f"{found.stays}; {told} too, as its configuration says",
     )
 
 
-def _is_left(ignored: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Whether a pattern names such a module in all layers, or so many entries do that all must be meant."""
-    entries = [one for one in ignored if any(word in one for word in words) and not _is_of_others(one)]
-    return (
-        any("*" in one or one.startswith("re:") or "layers" not in one for one in entries)
-        or len(entries) > _MANY
-    )
-
-
-_MANY = 40
-"""Entries that name one module each: more than the first and last layers that recipes leave out."""
-
-
-def _is_of_others(name: str) -> bool:
-    return any(word in name for word in ("visual", "vision", "audio", "mtp", "indexer", "conv1d", "norm"))
+_WIDE = 16

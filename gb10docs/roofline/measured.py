@@ -67,7 +67,7 @@ def measure(checkpoint: Checkpoint, model: Model, named: Format | None) -> Forma
 def part_of(weight: Weight, model: Model) -> str:
     """Which part of the model a weight is; empty where engines do not load it."""
     found = _LAYER.search(weight.name)
-    if found and len(found[1]) < 6 and int(found[1]) >= model.depth:
+    if found and len(found[1]) < 6 and int(found[1]) >= len(model.blocks):
         return ""
     return next((part for part, pattern in _PATTERNS if pattern.search(weight.name)), "rest")
 

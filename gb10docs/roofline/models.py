@@ -12,7 +12,7 @@ from gb10docs.roofline import counting, vision
 from gb10docs.roofline.counting import Block, Experts
 from gb10docs.roofline.fields import BadConfig, Fields
 from gb10docs.roofline.formats import Format
-from gb10docs.roofline.layers import ALIASES, FAMILIES, kind_of, layers_of, window_of
+from gb10docs.roofline.layers import ALIASES, FAMILIES, Layer, kind_of, layers_of, window_of
 
 __all__ = ["DEFAULT_FORMAT", "KINDS", "PARTS", "BadConfig", "Model", "from_config"]
 
@@ -67,8 +67,10 @@ class Model:
     """Query heads times the mean size of a key's and a value's head."""
     positions: int
     """Longest context that the model was made for, in tokens; 0 where not told."""
-    depth: int = 0
-    """All its layers, of whatever kind."""
+    blocks: tuple[Layer, ...] = ()
+    """All its layers, of whatever kind, from the first to the last."""
+    latent: bool = False
+    """Whether its attention is of the kind that keeps one vector for all heads (MLA)."""
     state_bytes: int = 0
     """What layers without attention keep of a sequence, however long it is."""
     notes: tuple[str, ...] = field(default=())
@@ -156,7 +158,8 @@ def from_config(
         cache_values=mixed.kept,
         attention_width=mixed.width,
         positions=told.count("max_position_embeddings", default=0),
-        depth=len(layers),
+        blocks=tuple(layers),
+        latent=FAMILIES[kind].latent,
         state_bytes=mixers["linear"] * state.state_bytes,
         notes=tuple(_notes(outer, told, pictures)),
     )
