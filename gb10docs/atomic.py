@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import os
 from pathlib import Path
 
@@ -35,6 +37,15 @@ def write_text(path: Path, text: str) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def remove_left(path: Path) -> None:
+    """Remove what a process that was killed while it wrote there has left beside it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        writer = left.name.rpartition(".")[2]
+        if writer.isdigit() and not Path(f"/proc/{writer}").exists():
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 def is_stream(path: Path) -> bool:

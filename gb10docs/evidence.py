@@ -26,7 +26,7 @@ from pydantic import (
     ValidationError,
 )
 
-from gb10docs.atomic import write_text
+from gb10docs.atomic import remove_left, write_text
 from gb10docs.errors import GB10DocsError
 from gb10docs.inputs import MISSING, input_hash
 from gb10docs.results import Check, Container, Outcome, Report, StandIn, StepResult
@@ -225,6 +225,7 @@ def write(path: Path, ledger: Ledger) -> None:
     """
     table = ledger.model_dump(mode="json", by_alias=True)
     write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    remove_left(path)
 
 
 def merge(

@@ -8,9 +8,9 @@ from dataclasses import astuple
 from difflib import unified_diff
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from gb10docs.evidence import BadLedgerError, Ledger, Run, StepRecord, read
+from gb10docs.evidence import BadLedgerError, Ledger, Run, StepRecord, parse, read
 from gb10docs.printing import printable
 from gb10docs.results import Container, StandIn
 
@@ -35,21 +35,28 @@ def diff(before: str, after: str, root: Path) -> str:
 
 
 def _ledger(name: str, root: Path) -> Ledger:
-    path = next((path for path in (Path(name), root / name) if path.is_file()), None)
-    if path:
-        ledger = read(path)
-        if ledger:
-            return ledger
+    for path in (Path(name), root / name):
+        if _is_file(path):
+            ledger = read(path)
+            if ledger:
+                return ledger
     if ":" not in name:
         raise BadLedgerError(f"{name}: no such ledger: name a file, or as git does, HEAD~1:docs/evidence/…")
     command = ["git", "-C", str(root), "show", "--end-of-options", name]
-    shown = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    try:
+        shown = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BadLedgerError(f"{name}: git does not show it: {error}") from error
     if shown.returncode:
         raise BadLedgerError(f"{name}: {shown.stderr.decode(errors='replace').strip()}")
+    return parse(shown.stdout, name)
+
+
+def _is_file(path: Path) -> bool:
     try:
-        return Ledger.model_validate_json(shown.stdout)
-    except ValidationError as error:
-        raise BadLedgerError(f"{name}: no ledger: {error.errors(include_url=False)[0]['msg']}") from error
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _headings(before: str, a: Ledger, after: str, b: Ledger) -> Iterator[str]:

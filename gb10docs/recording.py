@@ -62,9 +62,11 @@ class Recording:
         self._root, self._redactor = root, redactor
         for plan in plans:
             self._refuse(self.ledger_of(plan))
-        self._commit = _git(root, "rev-parse", "HEAD")
-        self._dirty = bool(_git(root, "status", "--porcelain", "--", ".", ":(exclude)docs/evidence"))
-        self._recorded_by = recorded_by or redactor.text(_git(root, "config", "user.name"))
+        self._commit = _git(root, "rev-parse", "HEAD") or ""
+        changes = _git(root, "status", "--porcelain", "--", ".", ":(exclude)docs/evidence")
+        # Where git knows the commit but cannot tell in time what has changed since, something may have.
+        self._dirty = bool(self._commit if changes is None else changes)
+        self._recorded_by = recorded_by or redactor.text(_git(root, "config", "user.name") or "")
         self._images, self._models = lock_rows(root / IMAGES), lock_rows(root / MODELS)
         self._inputs = {one.step.key: inputs_of(one, plan, root) for plan in plans for one in plan.steps}
 
@@ -211,8 +213,8 @@ def _stand_in_models(stand_ins: Iterable[StandIn]) -> list[Model]:
     return [Model(name=name, revision=pinned.get(name, "")) for name in names]
 
 
-def _git(root: Path, *arguments: str) -> str:
-    """What git says, empty where it is missing or the tree is none of its."""
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git says, None where it says nothing in time, is missing, or the tree is none of its."""
     try:
         asked = subprocess.run(
             ["git", "-C", str(root), *arguments],
@@ -223,5 +225,5 @@ def _git(root: Path, *arguments: str) -> str:
             start_new_session=True,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+        return None
+    return asked.stdout.strip() if asked.returncode == 0 else None

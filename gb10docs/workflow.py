@@ -62,7 +62,7 @@ def tell_faults(faults: Iterable[GB10DocsError]) -> int:
     """Each in a line on standard error, and the exit status of a command that found them."""
     found = list(faults)
     for fault in found:
-        print(f"gb10docs: {printable(str(fault))}", file=sys.stderr)
+        print(f"gb10docs: {' '.join(printable(str(fault)).split())}", file=sys.stderr)
     return WRONG_INPUT if found else PASSED
 
 

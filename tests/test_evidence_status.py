@@ -131,7 +131,7 @@ def test_a_diff_reads_an_older_ledger_from_git(root: Path) -> None:
     assert "    +205" in diff(f"HEAD:{GB10}", GB10, root).splitlines()
 
 
-@pytest.mark.parametrize("name", ["gone.json", "HEAD:gone.json", "--output=x:y"])
+@pytest.mark.parametrize("name", ["gone.json", "HEAD:gone.json", "--output=x:y", "x" * 300, "docs"])
 def test_a_diff_of_what_is_no_ledger_is_refused(root: Path, name: str) -> None:
     with pytest.raises(BadLedgerError, match=re.escape(name)):
         diff(name, GB10, root)

@@ -179,6 +179,28 @@ def test_steps_that_a_page_has_no_more_are_dropped_and_the_rest_is_in_page_order
     assert len(table["runs"]) == 2
 
 
+def test_a_tree_of_which_git_cannot_tell_what_has_changed_counts_as_dirty(program: Program) -> None:
+    """Its index is damaged; the commit is still known."""
+    program.page("true\n")
+    made = commit(program)
+    (program.root / ".git/index").write_bytes(b"damaged")
+    assert program.run(*recording(program, "page"))[0] == 0
+    (run,) = ledger(program)["runs"].values()
+    assert (run["docs_commit"], run["dirty"]) == (made, True)
+
+
+def test_what_a_killed_run_left_half_written_goes_with_the_next(program: Program) -> None:
+    """No process has that number; what one that lives is writing stays."""
+    program.page("true\n")
+    folder = ledger_path(program).parent
+    folder.mkdir(parents=True)
+    gone, living = folder / ".cpu-llamacpp.json.99999999", folder / f".cpu-llamacpp.json.{os.getpid()}"
+    for path in (gone, living):
+        path.write_text("{")
+    assert program.run(*recording(program, "page"))[0] == 0
+    assert sorted(folder.iterdir()) == sorted([living, ledger_path(program)])
+
+
 # What is masked
 
 
