@@ -1,26 +1,37 @@
-"""Markdown that a page brings in from other files, as pymdownx.snippets does.
+"""Text that a page brings in from elsewhere: by pymdownx.snippets, by another include, or by a macro.
 
 The runner reads the page alone, so a command that comes from another file would be shown and not run. Such a
-file may hold anything else, a glossary for instance.
+file may hold anything else, a glossary for instance; what a macro puts there nobody knows before the site is built.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from gb10docs.fences import BadPage, Fence, fences, page_lines
+from gb10docs.site_settings import site_settings
 from gb10docs.snippets import BadSnippet, read_text
 
-_INCLUDE = re.compile(r"""[ ]*-+8<-+[ ]+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')""")
+_LINE = re.compile(r"""[ ]*-+8<-+[ ]+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')""")
 _BLOCK = re.compile(r"[ ]*-+8<-+[ ]*")
+_WITHIN = re.compile(
+    r"""\{%-?[ ]*include[\w-]*[ ]+["'](?P<tag>[^"']+) | \{!-?[ ]*["']?(?P<bang>[^!"']+?)["']?[ ]*!\}
+    | \{\{-?[ ]*\w*include\w*\([ ]*["'](?P<call>[^"']+)""",
+    re.VERBOSE,
+)
+"""What Jinja, markdown-include and their kin read as an include, anywhere in a line."""
+_MACRO = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+_EXPANDS = frozenset({"macros", "include-markdown", "jinja"})
+"""Plugins of MkDocs that fill in what stands in braces."""
+_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _PART = re.compile(r"(?::-?\w[\w-]*|:)+(?:,[-\d:,]*)?$")
 
 
 def refuse_hidden_commands(
-    lines: Sequence[str], of_page: Iterable[Fence], path: Path, root: Path, above: tuple[Path, ...] = ()
+    lines: Sequence[str], of_page: Sequence[Fence], path: Path, root: Path, above: tuple[Path, ...] = ()
 ) -> None:
     """Refuse a page that brings in a bash or Python fence from elsewhere.
 
@@ -46,6 +57,26 @@ def refuse_hidden_commands(
         for file in files:
             if file not in above:
                 _refuse_commands_of(file, at, root, (*above, file))
+    macro = next(_macros(lines, inside), None)
+    if macro and any(fence.runs for fence in of_page) and _has_macros(root):
+        raise BadPage(
+            f"{path}:{macro[0]}: the site fills in '{macro[1]}', and nobody knows with which commands before it is "
+            "built: write the text itself on a page with steps"
+        )
+
+
+def _has_macros(root: Path) -> bool:
+    """Whether the site of a tree has a plugin that fills in macros."""
+    told = site_settings(root).get("plugins") or []
+    names = [name for one in told for name in (one if isinstance(one, dict) else [one])]
+    return not _EXPANDS.isdisjoint(map(str, names))
+
+
+def _macros(lines: Sequence[str], inside: set[int]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(lines, start=1):
+        macro = _MACRO.search(_CODE.sub("", line)) if number not in inside and "{" in line else None
+        if macro:
+            yield number, macro[0]
 
 
 def _included(lines: Sequence[str], inside: set[int]) -> Iterator[tuple[int, str]]:
@@ -54,11 +85,14 @@ def _included(lines: Sequence[str], inside: set[int]) -> Iterator[tuple[int, str
     for number, line in enumerate(lines, start=1):
         if number in inside:
             continue
-        alone = _INCLUDE.fullmatch(line)
+        alone = _LINE.fullmatch(line)
         if _BLOCK.fullmatch(line):
             in_block = not in_block
         elif alone:
             yield number, alone["double"] or alone["single"]
+        elif "{" in line:
+            for found in _WITHIN.finditer(_CODE.sub("", line)):
+                yield number, found["tag"] or found["bang"] or found["call"]
         elif in_block and line.strip() and not line.strip().startswith(";"):
             yield number, line.strip()
 

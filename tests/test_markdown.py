@@ -24,6 +24,7 @@ from gb10docs.evidence import BadLedgerError
 from gb10docs.evidence_line import excerpt
 from gb10docs.fences import BadPage
 from gb10docs.markdown import GB10Docs
+from gb10docs.pages import read_page
 from gb10docs.results import Check, Container, Outcome, StepResult
 from gb10docs.snippets import read_snippet
 
@@ -600,6 +601,10 @@ def test_what_holds_no_command_may_come_from_anywhere(tree: Tree, brought: str) 
         "--8<--\n\n; gone.md\nshared/install.md\n--8<--\n",
         '--8<-- "shared/outer.md"\n',
         '<!--\n\n--8<-- "shared/install.md"\n\n-->\n',
+        '{% include "shared/install.md" %}\n',
+        "A word, then {!shared/install.md!}\n",
+        "{%- include-markdown 'shared/install.md' start='x' %}\n",
+        "{{ include_file('shared/install.md') }}\n",
     ],
 )
 def test_markdown_that_brings_in_a_command_stops_the_build_and_the_run(tree: Tree, text: str) -> None:
@@ -634,3 +639,27 @@ def test_what_a_fence_of_text_brings_in_is_text_unless_it_ends_the_fence(tree: T
     root = tree(TREE | {"snippets/more.md": "ls\n```\n\n```bash\nls\n"})
     with pytest.raises(BadPage, match="the site shows a command that is not in this file"):
         convert(root, f"{FENCE}\n\n{quoted}")
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ install() }}", "Version {{ version }}, {% if x %}", "    {{ commands }}"]
+)
+@pytest.mark.parametrize("plugin", ["macros", "macros: {module_name: main}", "include-markdown"])
+def test_a_macro_on_a_page_with_steps_stops_the_run(tree: Tree, text: str, plugin: str) -> None:
+    root = tree(TREE | {f"docs/{PAGE}": f"{FENCE}\n\n{text}\n"})
+    settings = MKDOCS.replace("plugins: []", f"plugins:\n  - search\n  - {plugin}\nextra: {{x: !ENV [A, b]}}")
+    (root / "mkdocs.yml").write_text(settings)
+    with pytest.raises(BadPage, match=r"lesson-03\.md:5: the site fills in '\{[{%]") as error:
+        read_page(root / "docs" / PAGE, root)
+    assert "nobody knows with which commands" in str(error.value)
+    (root / "mkdocs.yml").write_text(MKDOCS)
+    assert read_page(root / "docs" / PAGE, root).steps
+
+
+@pytest.mark.parametrize(
+    "text", ["`{{ x }}` and ``{% include 'x' %}``", "```text\n{{ x }}\n{! y !}\n```", "{ x }{.a}"]
+)
+def test_braces_that_nothing_fills_in_are_text(tree: Tree, text: str) -> None:
+    root = tree(TREE | {f"docs/{PAGE}": f"{FENCE}\n\n{text}\n"})
+    (root / "mkdocs.yml").write_text(MKDOCS.replace("plugins: []", "plugins: [macros]"))
+    assert read_page(root / "docs" / PAGE, root).steps

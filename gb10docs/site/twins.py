@@ -16,6 +16,7 @@ from gb10docs import yaml_text
 from gb10docs.evidence_rows import rows_of, say
 from gb10docs.fences import fences, front_matter_length, page_lines
 from gb10docs.pages import Page, front_matter_text, read_page
+from gb10docs.site_settings import site_settings
 
 _LINK = re.compile(
     r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|markdown|mdown|mkdn?|ipynb)(?=[#>)\s]|$)",
@@ -90,16 +91,7 @@ class Site:
 
 def read_site(root: Path) -> Site:
     """The site of a tree; one named after its folder where there is no `mkdocs.yml`."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Passes over the tags that MkDocs adds, such as `!ENV`."""
-
-    Loader.add_multi_constructor("", lambda *_: None)
-    try:
-        told = yaml_text.load((root / "mkdocs.yml").read_text(encoding="utf-8"), Loader) or {}
-    except FileNotFoundError:
-        return Site(root.name)
+    told = site_settings(root)
     entries = [entry if isinstance(entry, dict) else {"Pages": entry} for entry in told.get("nav") or []]
     sections = [(title, tuple(_files(inner))) for entry in entries for title, inner in entry.items()]
     return Site(told.get("site_name") or root.name, told.get("site_description") or "", tuple(sections))
