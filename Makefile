@@ -12,7 +12,7 @@ ENGINE_TESTS := tests/engines tests/oracles tests/docker
 
 SITE_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PATH="$(CURDIR)/gb10docs/site/jupyter" NO_MKDOCS_2_WARNING=1
 
-.PHONY: run test test-site test-engines oracles engines site serve offline publish bench lock clean
+.PHONY: run test test-bare test-arm64 test-site test-engines oracles engines site serve offline publish bench lock clean
 
 run: $(VENV)/.run
 	$(BIN)/gb10docs run lesson-03
@@ -22,6 +22,11 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check gb10docs tests snippets
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --ignore=tests/site $(patsubst %,--ignore=%,$(ENGINE_TESTS))
+
+# On minimal Debians, from nothing but what the README names, as another user than root. Needs root and debootstrap.
+test-bare:
+	tests/machines/machine.sh bookworm amd64 "make run" "make site" "make test"
+	tests/machines/machine.sh trixie amd64 "make run" "make site" "make test"
 
 # The site in a real browser; needs Debian's chromium.
 test-site: $(VENV)/.test

@@ -16,7 +16,7 @@ from gb10docs.plan import Action, Crowded, Plan, make_plan
 from gb10docs.printing import printable
 from gb10docs.results import Outcome, Report
 from gb10docs.signals import INTERRUPTED, Signals
-from gb10docs.targets import choose
+from gb10docs.targets import STAND_INS, choose
 from gb10docs.tree import find_root, read_pages, readable_lessons
 
 if TYPE_CHECKING:
@@ -140,12 +140,15 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> int:
     """
     from gb10docs import machine
     from gb10docs.needs import gigabytes
+    from gb10docs.standins import llamacpp
 
     seen = machine.look()
     chosen = choose(target, allow=allow)
     print(
         f"{seen.hardware}, {gigabytes(seen.memory_bytes)} memory, {seen.os}, {seen.arch}, target {chosen.name}"
     )
+    if chosen.stand_in == STAND_INS[0] and (why := llamacpp.lacking()):
+        print(f"missing: {why}")
     where = find_root(root)
     pages, faults = readable_lessons(where)
     for page in pages:

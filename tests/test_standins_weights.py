@@ -266,7 +266,9 @@ def test_a_store_that_cannot_be_written(tmp_path: Path, shop: Shop) -> None:
         _fetch(tmp_path / "store", shop)
 
 
-def test_pip_tells_the_address(shop: Shop, pip_alone: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("colour", ["", "1"])
+def test_pip_tells_the_address(shop: Shop, pip_alone: pytest.MonkeyPatch, colour: str) -> None:
+    pip_alone.setenv("FORCE_COLOR", colour)  # as in a notebook's kernel
     pip_alone.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{shop.server_address[1]}/simple")
     assert index.locate(PACKAGE.requirement) == shop.address
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError
@@ -18,8 +19,11 @@ class IndexUnreachableError(GB10DocsError):
 
 def locate(requirement: str) -> str:
     """The address of the wheel that pip would install; raises IndexUnreachableError."""
-    report = _pip("install", requirement, "--dry-run", "--ignore-installed", "--report", "-")
-    address: str = json.loads(report)["install"][0]["download_info"]["url"]
+    with tempfile.TemporaryDirectory() as folder:
+        # In a file, since what pip prints is coloured wherever FORCE_COLOR is set.
+        report = Path(folder) / "report.json"
+        _pip("install", requirement, "--dry-run", "--ignore-installed", "--report", str(report))
+        address: str = json.loads(report.read_text(encoding="utf-8"))["install"][0]["download_info"]["url"]
     return address
 
 
@@ -29,7 +33,7 @@ def bring(requirement: str, folder: Path) -> Path:
     return next(folder.iterdir())
 
 
-def _pip(command: str, requirement: str, *options: str) -> str:
+def _pip(command: str, requirement: str, *options: str) -> None:
     line = [
         sys.executable,
         "-m",
@@ -46,4 +50,3 @@ def _pip(command: str, requirement: str, *options: str) -> str:
         told = result.stderr.splitlines() or ["no message"]
         why = [line for line in told if line.startswith("ERROR")] or told
         raise IndexUnreachableError(f"pip cannot get {requirement}: {why[-1].removeprefix('ERROR: ')}")
-    return result.stdout

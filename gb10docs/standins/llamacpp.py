@@ -7,6 +7,7 @@ A command is one JSON line, and so is its answer on stdout; the first line says 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -35,6 +36,9 @@ cores, one of them busy, two threads took 8 s for what one does in 0.6 s. Hence 
 
 GRACE_S = 1
 
+LIBRARY = "libgomp.so.1"
+"""OpenMP's runtime, which xllamacpp's wheel does not bring and a minimal Debian does not hold."""
+
 
 class ListenerError(GB10DocsError):
     """A listener cannot be opened or closed."""
@@ -52,8 +56,19 @@ def main(gguf: str, parent: str) -> None:
     os._exit(0)
 
 
+def lacking() -> str:
+    """What this machine lacks to run llama.cpp, and what brings it; empty where nothing is missing."""
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        return f"llama.cpp needs {LIBRARY}, which this machine lacks: apt-get install libgomp1"
+    return ""
+
+
 def load(gguf: Path) -> Any:
     """llama.cpp's own server on a private port of 127.0.0.1, model loaded."""
+    if why := lacking():
+        sys.exit(why)
     from xllamacpp import CommonParams, Server
 
     params = CommonParams()
