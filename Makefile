@@ -15,7 +15,7 @@ SITE_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PATH="$(CURDIR)/gb10docs/site
 .PHONY: run test test-bare test-arm64 test-site test-engines oracles engines site serve offline publish bench lock clean
 
 run: $(VENV)/.run
-	$(BIN)/gb10docs run lesson-03
+	$(BIN)/gb10docs run lesson-03 $(FLAGS)
 
 test: $(VENV)/.test
 	$(BIN)/ruff check gb10docs tests snippets

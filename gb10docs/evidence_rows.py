@@ -78,7 +78,8 @@ class Row:
         """What a reader calls it: `GB10`, `NVIDIA H200`, `CPU`."""
         target = self.ledger.target
         gpu = self.run.gpu if self.run and target == "nvidia" else ""
-        return gpu or TARGETS.get(target, target)
+        name = gpu or TARGETS.get(target, target)
+        return f"{self.run.hardware.partition(' (')[0]} {name}" if self.run and self.run.emulated else name
 
     @property
     def name(self) -> str:
@@ -234,8 +235,10 @@ def _input(name: str, own: str) -> str:
     return f"expectations of {path}" if part else path
 
 
-def _rank(row: Row) -> tuple[bool, int, bool, float]:
-    return not _on_gb10(row), list(Look).index(row.look), bool(row.stale), -row.record.started.timestamp()
+def _rank(row: Row) -> tuple[bool, int, bool, bool, float]:
+    emulated = row.run is not None and row.run.emulated
+    started = row.record.started.timestamp()
+    return not _on_gb10(row), list(Look).index(row.look), emulated, bool(row.stale), -started
 
 
 def _on_gb10(row: Row) -> bool:
@@ -244,9 +247,10 @@ def _on_gb10(row: Row) -> bool:
 
 
 def _elsewhere(row: Row, when: str) -> str:
-    machine = row.machine if row.ledger.target == "nvidia" else f"a {row.machine}"
+    article = "" if row.ledger.target == "nvidia" else "an " if row.machine.startswith("emulated") else "a "
+    machine = f"{article}{row.machine}"
     if row.look is Look.STAND_IN:
-        where = "CPU stand-in" if row.ledger.target == "cpu" else f"stand-ins on {machine}"
+        where = f"{row.machine} stand-in" if row.ledger.target == "cpu" else f"stand-ins on {machine}"
         return f"{where}, {when}, {lasted(row)}"
     if row.look is Look.REPLACED:
         return f"replaced on {machine}, {when}: the command did not run"

@@ -15,6 +15,11 @@ from gb10docs.results import Machine
 _ANSWER_S = 10.0
 """Longest that nvidia-smi may take: it may have to load the driver first."""
 
+EMULATED = "emulated "
+"""How the hardware of a machine begins whose processor is a program on a processor of another kind."""
+
+_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86-64"}
+
 
 @cache
 def look() -> Machine:
@@ -22,7 +27,7 @@ def look() -> Machine:
     gpu, driver = _gpu()
     cores = len(os.sched_getaffinity(0))
     return Machine(
-        hardware=gpu or f"{_processor()}, {cores} cores",
+        hardware=gpu or f"{_emulated() or _processor()}, {cores} cores",
         os=_os(),
         arch=platform.machine(),
         cores=cores,
@@ -60,6 +65,32 @@ def _gpu() -> tuple[str, str]:
     first = asked.stdout.splitlines()[:1] if asked.returncode == 0 else []
     name, _, driver = first[0].partition(", ") if first else ("", "", "")
     return name.strip(), driver.strip()
+
+
+def emulated() -> str:
+    """The kind of processor that is emulated here, such as `arm64`; empty where the processor is real."""
+    return _name(platform.machine()) if _emulated() else ""
+
+
+def _emulated() -> str:
+    """What is emulated, by what and on what: `emulated arm64 (QEMU on x86-64)`; empty where nothing is.
+
+    A program that QEMU runs is shown the file that it wants to be in `/proc/self/exe`, but not in
+    `/proc/thread-self/exe`. `/proc/cpuinfo` is of no use: some versions pass on that of the real processor.
+    """
+    try:
+        program = Path("/proc/thread-self/exe").readlink().name
+    except OSError:
+        return ""
+    if not program.startswith("qemu-"):
+        return ""
+    arch = Path("/proc/sys/kernel/arch")  # Linux 6.1 or newer
+    below = f" on {_name(arch.read_text().strip())}" if arch.is_file() else ""
+    return f"{EMULATED}{_name(platform.machine())} (QEMU{below})"
+
+
+def _name(architecture: str) -> str:
+    return _ARCHITECTURES.get(architecture, architecture)
 
 
 def _processor() -> str:
