@@ -21,7 +21,7 @@ phase() {
 
 if [[ $arch == arm64 && $(uname -m) != aarch64 ]]; then
   # The kernel has to know the emulator; it forgets it at its next start.
-  mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+  [[ -e /proc/sys/fs/binfmt_misc/register ]] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
   [[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]] || update-binfmts --enable qemu-aarch64
 fi
 
