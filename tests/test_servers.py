@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from driving import header, outcomes, run
+from driving import header, outcomes, run, search
 
 from gb10docs import containers, servers
 from gb10docs.streams import Pump
@@ -91,7 +91,7 @@ def test_never_ready(tmp_path: Path) -> None:
     steps = run(
         tmp_path,
         served(port, "echo wait\nsleep 98765.4321\n", "0.5s"),
-        "pgrep -f 'sleep 98765.4321' || echo gone\n",
+        search("98765.4321", "gone"),
     )
     assert outcomes(steps) == ["failed", "passed"]
     assert steps[1].stdout == "gone\n"

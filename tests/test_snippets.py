@@ -48,11 +48,17 @@ def commands(readme: str) -> list[str]:
     return [line.partition(" #")[0].strip() for line in shown if line.strip()]
 
 
+APT = "sudo apt-get install "
+"""How the README's line of packages begins, which `make test-bare` reads, and installs on bare machines."""
+
+
 def rehearsal(command: str) -> list[str]:
     """What proves a command of the README without doing its work; empty for one that nobody can prove."""
     program, *arguments = command.split()
     if program == "make":
         return ["make", "--dry-run", *arguments]
+    if command.startswith(APT):
+        return ["grep", "--quiet", "--fixed-strings", f"s/^{APT}//p", "tests/machines/machine.sh"]
     if program != ".venv/bin/gb10docs":
         return []
     harmless = {"run": ["--dry-run"], "clean": ["--help"]}.get(arguments[0], [])
@@ -175,6 +181,15 @@ def test_the_readme_shows_commands_that_work() -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(proof, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"`{command}`: {done.stderr}"
+
+
+def test_the_machine_of_ci_gets_what_the_readme_names() -> None:
+    """By the name of a package, or of the command that it holds."""
+    (named,) = (
+        command.removeprefix(APT).split() for command in commands(README.read_text()) if APT in command
+    )
+    script = (ROOT / ".ci/run").read_text()
+    assert [package for package in named if package not in script] == []
 
 
 def test_a_readme_that_shows_something_else_is_found() -> None:

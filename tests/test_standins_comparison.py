@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gb10docs.site import contracts
+from gb10docs.site.prepare import prepare
 from gb10docs.standins import comparison
 from gb10docs.standins.comparison import Answer, differences
 
@@ -28,6 +29,16 @@ def asked(name: str, status: int = 200, **response: Any) -> tuple[httpx.Request,
     with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://there") as client:
         got = comparison.ask(client, REQUESTS[name])
     return seen[0], got
+
+
+def test_a_page_that_is_out_of_date_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "gb10docs").symlink_to(ROOT / "gb10docs")
+    (tmp_path / "snippets").mkdir()
+    page = tmp_path / "docs" / contracts.PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("# What it was last year\n")
+    prepare(tmp_path)
+    assert page.read_text() == contracts.page()
 
 
 def test_the_committed_page_is_made_from_the_data() -> None:

@@ -242,3 +242,169 @@ def test_the_soft_switch_leaves_an_empty_block_only_in_content(
 def test_sglang_takes_no_top_k_of_zero() -> None:
     with pytest.raises(RefusalError, match="top_k"):
         rules.accept(request("sglang", top_k=0), "chat", service("sglang"))
+
+
+def complete(http: httpx.Client, engine: str, **more: Any) -> httpx.Response:
+    """A completion, which the engine answers at once."""
+    asked = {
+        "model": service(engine).served_name or OLLAMA,
+        "prompt": "One, two,",
+        "max_tokens": 4,
+        "temperature": 0,
+        **more,
+    }
+    return http.post("/v1/completions", json=asked)
+
+
+def chunks(response: httpx.Response) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in response.text.splitlines()]
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_logprobs_of_a_completion(http: httpx.Client, engine: str, count: int) -> None:
+    choice = complete(http, engine, logprobs=count).json()["choices"][0]
+    told, row = choice["logprobs"], known(engine)["logprobs"]
+    if row["completions"] == "passed on":
+        assert (told is None) is (count == 0)
+        return
+    if row["completions"] == "never" or count < row["least"]:
+        assert told is None
+        return
+    assert set(told) == {"text_offset", "token_logprobs", "tokens", "top_logprobs"}
+    tokens = told["tokens"]
+    assert "".join(tokens) == choice["text"]
+    assert all(number <= 0 for number in told["token_logprobs"])
+    begins = [len("".join(tokens[:at])) for at in range(len(tokens))]
+    late = [len("".join(tokens[1 : at + 1])) for at in range(len(tokens))]
+    assert (
+        told["text_offset"] == {"begin": begins, "late": late, "unknown": [-1] * len(tokens)}[row["offsets"]]
+    )
+    if row["sampled"]:
+        held = zip(tokens, told["token_logprobs"], told["top_logprobs"], strict=True)
+        assert all(table[token] == number for token, number, table in held)
+    assert [len(table) for table in told["top_logprobs"]] == (
+        [max(count, 1)] * len(tokens) if row["sampled"] else [count] * len(tokens) if count else []
+    )
+
+
+def test_logprobs_of_a_completion_that_is_streamed(http: httpx.Client, engine: str) -> None:
+    whole = complete(http, engine, logprobs=2).json()["choices"][0]["logprobs"]
+    parts = [chunk["choices"] for chunk in chunks(complete(http, engine, logprobs=2, stream=True))]
+    told = [choices[0]["logprobs"] for choices in parts if choices and choices[0]["logprobs"]]
+    row = known(engine)["logprobs"]
+    if row["completions"] != "lists":
+        assert bool(told) is (row["completions"] == "passed on")
+        return
+    assert [token for part in told for token in part["tokens"]] == whole["tokens"]
+    if row["offsets"] == "begin":
+        assert [offset for part in told for offset in part["text_offset"]] == whole["text_offset"]
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_logprobs_of_a_chat(http: httpx.Client, engine: str, count: int) -> None:
+    answer = ask(http, engine, logprobs=True, top_logprobs=count, temperature=0, max_tokens=4)
+    told = answer.json()["choices"][0]["logprobs"]
+    if engine == "llamacpp":
+        assert (told is None) is (count == 0)
+        return
+    for token in told["content"]:
+        assert set(token) == {"token", "logprob", "bytes", "top_logprobs"}
+        assert len(token["top_logprobs"]) == count
+
+
+@pytest.mark.parametrize("beyond", [1, 30])
+def test_more_logprobs_than_the_engine_tells(http: httpx.Client, engine: str, beyond: int) -> None:
+    most = known(engine)["most_logprobs"]
+    status = 200 if most is None else 400
+    asked = (most or 20) + beyond
+    assert ask(http, engine, logprobs=True, top_logprobs=asked, max_tokens=1).status_code == status
+    assert complete(http, engine, logprobs=asked, max_tokens=1).status_code == status
+    if most:
+        assert ask(http, engine, logprobs=True, top_logprobs=most, max_tokens=1).status_code == 200
+
+
+CONTINUED = [*HELLO, {"role": "assistant", "content": "My cat's name"}]
+
+
+def test_an_assistants_last_message(http: httpx.Client, engine: str) -> None:
+    """Where a new turn begins, the prompt holds the end of the last message and the head of the next."""
+    answer = ask(http, engine, messages=CONTINUED, temperature=0, max_tokens=6).json()
+    ended = ask(http, engine, messages=[*CONTINUED, *HELLO], temperature=0, max_tokens=6).json()
+    text, goes_on = answer["choices"][0]["message"]["content"], known(engine)["assistant_last"]
+    assert text.startswith("My cat's name") is (goes_on == "continued, and repeated")
+    new_turn = answer["usage"]["prompt_tokens"] + 13 > ended["usage"]["prompt_tokens"]
+    assert new_turn is (goes_on == "a new turn")
+
+
+def test_an_assistants_last_message_in_a_stream(http: httpx.Client, engine: str) -> None:
+    answer = ask(http, engine, messages=CONTINUED, temperature=0, max_tokens=6, stream=True)
+    text = "".join(
+        choice["delta"].get("content") or "" for chunk in chunks(answer) for choice in chunk["choices"]
+    )
+    assert text
+    assert not text.startswith("My cat")
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_the_last_message_is_continued_where_the_request_says_so(
+    addresses: dict[str, str], engine: str
+) -> None:
+    asked = {"messages": CONTINUED, "temperature": 0, "max_tokens": 6}
+    fields = {"continue_final_message": True, "add_generation_prompt": False}
+    with httpx.Client(base_url=addresses[engine], timeout=60, trust_env=False) as http:
+        new_turn = ask(http, engine, **asked).json()["usage"]["prompt_tokens"]
+        continued = ask(http, engine, **asked, **fields).json()
+        assert continued["usage"]["prompt_tokens"] < new_turn
+        assert not continued["choices"][0]["message"]["content"].startswith("My cat")
+
+
+def test_a_message_that_is_continued_begins_no_new_turn(addresses: dict[str, str]) -> None:
+    with httpx.Client(base_url=addresses["vllm"], timeout=60, trust_env=False) as http:
+        refused = ask(
+            http, "vllm", messages=CONTINUED, continue_final_message=True, add_generation_prompt=True
+        )
+        assert (refused.status_code, "Cannot set both" in refused.text) == (400, True)
+        users = ask(http, "vllm", messages=HELLO, continue_final_message=True, add_generation_prompt=False)
+        assert users.status_code == 501
+
+
+@pytest.mark.parametrize("stop", ["", [""], ["e", ""]])
+def test_a_stop_of_nothing(http: httpx.Client, engine: str, stop: str | list[str]) -> None:
+    refused = known(engine)["stop"]["empty"] == "reject"
+    answer = ask(http, engine, stop=stop)
+    assert answer.status_code == (400 if refused else 200)
+    assert ("stop cannot contain an empty string" in answer.text) is refused
+
+
+@pytest.mark.parametrize("seed", [2**63 - 1, 2**63, 2**70, -(2**63), -(2**70), -1, 0])
+def test_limits_of_a_seed(http: httpx.Client, engine: str, seed: int) -> None:
+    low, high = known(engine)["limits"]["seed"]
+    within = (low is None or low <= seed) and (high is None or seed <= high)
+    assert ask(http, engine, seed=seed, max_tokens=1).status_code == (200 if within else 400)
+    assert complete(http, engine, seed=seed, max_tokens=1).status_code == (200 if within else 400)
+
+
+@pytest.mark.parametrize("prompt", [["One, two,"], [[504, 28, 827]]])
+def test_a_list_of_one_prompt(http: httpx.Client, engine: str, prompt: list[Any]) -> None:
+    answer = complete(http, engine, prompt=prompt)
+    alone = complete(http, engine, prompt=prompt[0])
+    if known(engine)["prompts"] == "one text":
+        assert answer.status_code == 400
+        return
+    assert answer.json()["choices"][0]["text"] == alone.json()["choices"][0]["text"]
+
+
+@pytest.mark.parametrize("prompt", [["One", "two"], [[504], [28]]])
+def test_two_prompts_are_more_than_the_stand_in_can(
+    http: httpx.Client, engine: str, prompt: list[Any]
+) -> None:
+    answer = complete(http, engine, prompt=prompt)
+    assert answer.status_code == (400 if known(engine)["prompts"] == "one text" else 501)
+
+
+@pytest.mark.parametrize(
+    "prompt", [5, {}, {"a": 1}, [1, "a"], [True], [-1], [[]], [["a"]], [""], [], "", True]
+)
+def test_a_prompt_that_is_none(http: httpx.Client, engine: str, prompt: Any) -> None:
+    assert complete(http, engine, prompt=prompt).status_code == 400

@@ -102,3 +102,33 @@ def test_a_changed_folder_is_another_revision(address: str, folder: Path) -> Non
     before = httpx.get(f"{address}/api/models/{REPO}").json()["sha"]
     os.utime(folder / "config.json", ns=(1, 1))
     assert httpx.get(f"{address}/api/models/{REPO}").json()["sha"] != before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/{REPO}/resolve/main/%00",
+        f"/{REPO}/resolve/main/config.json%00",
+        f"/{REPO}/resolve/main/{'a' * 300}",
+        f"/{REPO}/resolve/main/{'a/' * 3000}",
+        f"/{REPO}/resolve/main/%ff%fe",
+        f"/{REPO}/resolve/main/a%0ab",
+        f"/{REPO}/resolve/main/../../../../etc/passwd",
+        f"/{REPO}/resolve/main/..%2f..%2f..%2fetc%2fpasswd",
+        f"/{REPO}/resolve/%00/nothing.json",
+        "/api/models/%00",
+        f"/api/models/{'a' * 5000}",
+        f"/api/models/{'a' * 300}/revision/main",
+        "/%00",
+        "/nowhere",
+    ],
+    ids=lambda path: path[:40],
+)
+def test_names_that_no_file_can_have(address: str, path: str) -> None:
+    answer = httpx.get(f"{address}{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+
+
+def test_a_method_that_a_hub_has_not(address: str) -> None:
+    answer = httpx.post(f"{address}/api/models/{REPO}", content=b"{}")
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/json")

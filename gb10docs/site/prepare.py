@@ -49,7 +49,7 @@ def prepare(root: Path, *, cell_timeout: float = 60.0, directory_urls: bool = Tr
         for path, notebook in executed.items()
     }
     files |= _evidence_page(root)
-    committed = {**_reference_pages(root), **_engine_pages(root)}
+    committed = {**_engine_pages(root), **_reference_pages(root)}
     done = [*_write(docs, committed), *_write(docs, files)]
     rest = {**_schemas(root), **_snippets_and_steps(root), **_twins(root, executed)}
     return [*done, *_write(docs, rest), *_tidy(root, sorted({*files, *rest}))]

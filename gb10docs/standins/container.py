@@ -12,8 +12,8 @@ from pathlib import Path
 from gb10docs.compose import Command, read_command
 from gb10docs.errors import GB10DocsError
 from gb10docs.standins import contract
-from gb10docs.standins.llamacpp import CONTEXT, GRACE_S, load
-from gb10docs.standins.rules import Service
+from gb10docs.standins.llamacpp import GRACE_S, load
+from gb10docs.standins.rules import CONTEXT, Service
 
 
 class BadCommandError(GB10DocsError):

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from gb10docs.standins import logprobs
 from gb10docs.standins.rules import (
+    CONTEXT,
     Body,
     MalformedError,
     RefusalError,
     Route,
     Service,
     accept,
+    continued,
+    continuing,
     max_tokens,
+    text_of,
     translate,
 )
 from gb10docs.standins.thinking import OPEN_TOKENS, Thinking
@@ -36,13 +42,18 @@ HEADER = "x-gb10docs-stand-in"
 PATIENCE_S = 600
 LONGEST_ANSWER = 1024
 """Tokens after which an answer without a limit of its own ends; the small model may never stop by itself."""
+LARGEST_BODY = 4 << 20
+"""Bytes of a request; no context here holds a tenth of it."""
+LONGEST_TOKEN = 81
+"""Bytes of the longest token in SmolLM2's vocabulary."""
+SHORTEST_MESSAGE = 4
+"""Tokens that its template makes of a message without content, at the least."""
 
 
 def app(service: Service, upstream: str) -> ASGIApp:
     """The ASGI application that answers for one service in front of llama.cpp at the address upstream."""
     import httpx
     from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
     from starlette.responses import JSONResponse
     from starlette.routing import Route as At
 
@@ -77,14 +88,6 @@ def app(service: Service, upstream: str) -> ASGIApp:
             request, request.state.desk.answer(await _body(request, service), "completions")
         )
 
-    async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusalError)
-        return JSONResponse(_error(error, service), status_code=error.status)
-
-    async def absent(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return JSONResponse({"detail": error.detail}, status_code=error.status_code)
-
     library = [At("/api/pull", pull, methods=["POST"]), At("/api/tags", tags)]
     routes = [
         *(At(path, told) for path in service.rules["routes"]),
@@ -93,8 +96,27 @@ def app(service: Service, upstream: str) -> ASGIApp:
         At("/v1/chat/completions", chat, methods=["POST"]),
         At("/v1/completions", completions, methods=["POST"]),
     ]
-    handlers = {RefusalError: refused, HTTPException: absent}
-    return _marked(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan))
+    return _marked(Starlette(routes=routes, exception_handlers=_handlers(service), lifespan=lifespan))
+
+
+def _handlers(service: Service) -> dict[Any, Any]:
+    """What is answered where something went wrong, by the error: JSON in any case."""
+    from starlette.exceptions import HTTPException
+    from starlette.responses import JSONResponse
+
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RefusalError)
+        return JSONResponse(_error(error, service), status_code=error.status)
+
+    async def absent(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return JSONResponse({"detail": error.detail}, status_code=error.status_code)
+
+    async def failed(_: Request, error: Exception) -> Response:
+        broken = RefusalError(500, f"the stand-in failed: {type(error).__name__}", "InternalServerError")
+        return JSONResponse(_error(broken, service), status_code=500)
+
+    return {RefusalError: refused, HTTPException: absent, Exception: failed}
 
 
 @dataclass
@@ -108,17 +130,13 @@ class Desk:
         """The engine's response to a request; raises RefusalError."""
         accepted = accept(body, route, self.service)
         asked = max_tokens(accepted, route, self.service)
+        self._refuse_what_no_context_holds(accepted, asked, route)
         prompt_tokens = await self._prompt_tokens(accepted)
         room = self.service.max_model_len - prompt_tokens
         if asked and self.service.rules["answer_beyond_context"] == "cut":
             asked = min(asked, max(room, 1))
         if room < (asked or 1):
-            raise RefusalError(
-                self.service.rules["beyond_context"],
-                f"This model's maximum context length is {self.service.max_model_len} tokens. However, you "
-                f"requested {asked or 1} output tokens and your prompt leaves room for {max(room, 0)}.",
-                param="max_tokens" if room > 0 else "messages" if route == "chat" else "prompt",
-            )
+            raise self._beyond_context(asked, max(room, 0), route)
         thinking = thinking_of(accepted, self.service)
         forwarded = translate(accepted, self.service) | {"max_tokens": asked or min(room, LONGEST_ANSWER)}
         if thinking is Thinking.CUT:
@@ -126,7 +144,12 @@ class Desk:
         options = accepted.get("stream_options") or {}
         if options.get("continuous_usage_stats"):
             forwarded["timings_per_token"] = True
-        voice = Voice(self.service, route, thinking, options)
+        row = self.service.rules["logprobs"]
+        forwarded |= logprobs.forwarded(accepted, route, row)
+        told = logprobs.Logprobs(row, route, logprobs.wanted(accepted, route, row))
+        repeated = self.service.rules["assistant_last"] == "continued, and repeated"
+        begun = "" if repeated else continued(accepted, self.service)
+        voice = Voice(self.service, route, thinking, options, told, begun)
         path = "/v1/chat/completions" if route == "chat" else "/v1/completions"
         response = await self._ask(path, forwarded)
         if accepted.get("stream"):
@@ -136,7 +159,7 @@ class Desk:
     def pull(self, body: Body) -> Body:
         """Answer from now on for the model that is asked for, as if it had been fetched."""
         name = body.get("model")
-        if not name:
+        if not name or not isinstance(name, str):
             raise RefusalError(400, "model is required", param="model")
         self.service = replace(self.service, served_name=name, model=name)
         return {"status": "success"}
@@ -149,12 +172,33 @@ class Desk:
             raise RefusalError(response.status_code, str(error["message"]))
         return response
 
+    def _refuse_what_no_context_holds(self, accepted: Body, asked: int | None, route: Route) -> None:
+        """Refuse by its size alone a prompt that would keep llama.cpp counting for seconds."""
+        most = min(self.service.max_model_len, CONTEXT)
+        messages = accepted.get("messages", [])
+        prompt = accepted.get("prompt")
+        texts = (
+            [prompt] if isinstance(prompt, str) else [text_of(message.get("content")) for message in messages]
+        )
+        size = sum(len(text.encode()) for text in texts)
+        if len(messages) * SHORTEST_MESSAGE > most or size > most * LONGEST_TOKEN:
+            raise self._beyond_context(asked, 0, route)
+
+    def _beyond_context(self, asked: int | None, room: int, route: Route) -> RefusalError:
+        return RefusalError(
+            self.service.rules["beyond_context"],
+            f"This model's maximum context length is {self.service.max_model_len} tokens. However, you "
+            f"requested {asked or 1} output tokens and your prompt leaves room for {room}.",
+            param="max_tokens" if room else "messages" if route == "chat" else "prompt",
+        )
+
     async def _prompt_tokens(self, accepted: Body) -> int:
         prompt = accepted.get("prompt")
         if isinstance(prompt, list):
             return len(prompt)
         if prompt is None:
-            templated = await self._ask("/apply-template", {"messages": accepted["messages"]})
+            chat = {"messages": accepted["messages"]} | continuing(accepted, self.service)
+            templated = await self._ask("/apply-template", chat)
             prompt = json.loads(await templated.aread())["prompt"]
         question = {"content": prompt, "add_special": True, "parse_special": True}
         counted = await self._ask("/tokenize", question)
@@ -188,15 +232,44 @@ async def _body(request: Request, service: Service) -> Body:
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent != "application/json" and service.rules["content_type"] == "required":
         raise RefusalError(400, "Unsupported Media Type: Only 'application/json' is allowed")
+    content = await _content(request)
     try:
-        body = json.loads(await request.body())
+        body = json.loads(content, parse_constant=_no_number, parse_float=_number)
+        json.dumps(body, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         raise HTTPException(400, "There was an error parsing the body") from error
+    except UnicodeEncodeError as error:
+        raise MalformedError(
+            400, "JSON decode error: half of a surrogate pair is no text", param="body"
+        ) from error
+    except RecursionError as error:
+        raise MalformedError(400, "JSON decode error: nested too deeply", param="body") from error
     except ValueError as error:
         raise MalformedError(400, f"JSON decode error: {error}", param="body") from error
     if not isinstance(body, dict):
         raise MalformedError(400, "The request's body should be a JSON object", param="body")
     return body
+
+
+async def _content(request: Request) -> bytes:
+    """The request's bytes; raises RefusalError before there are too many."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > LARGEST_BODY:
+            raise RefusalError(
+                413, f"The request is larger than {LARGEST_BODY} bytes", "RequestEntityTooLarge"
+            )
+    return bytes(content)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:

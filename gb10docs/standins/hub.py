@@ -22,6 +22,7 @@ def app(repos: Mapping[str, Path]) -> ASGIApp:
         repos: Repository name to folder; read at each request, and any other name is a 404.
     """
     from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
     from starlette.responses import FileResponse, JSONResponse
     from starlette.routing import Route
 
@@ -45,18 +46,23 @@ def app(repos: Mapping[str, Path]) -> ASGIApp:
         repo, name = request.path_params["repo"], request.path_params["name"]
         if repo not in repos:
             return _absent("RepoNotFound", "Repository not found")
-        path = (repos[repo] / name).resolve()
-        if not path.is_relative_to(repos[repo].resolve()) or not path.is_file():
+        path = _held(repos[repo], name)
+        if path is None:
             return _absent("EntryNotFound", "Entry not found")
         return File(path, headers={"ETag": f'"{revision(path)}"', "X-Repo-Commit": revision(repos[repo])})
 
+    async def absent(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return JSONResponse({"error": error.detail}, status_code=error.status_code)
+
     return Starlette(
+        exception_handlers={HTTPException: absent},
         routes=[
             Route("/api/models/{repo:path}/revision/{revision}", describe),
             Route("/api/models/{repo:path}/tree/{revision}", list_files),
             Route("/api/models/{repo:path}", describe),
             Route("/{repo:path}/resolve/{revision}/{name:path}", send),
-        ]
+        ],
     )
 
 
@@ -64,6 +70,15 @@ def revision(place: Path) -> str:
     """A folder's commit or a file's ETag: 40 digits that change with a name, a size or a time."""
     told = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(place)]
     return hashlib.sha1(repr(told).encode(), usedforsecurity=False).hexdigest()
+
+
+def _held(folder: Path, name: str) -> Path | None:
+    """The file of that name in a folder; None where there is none, or where no file can have such a name."""
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _entry(path: Path, folder: Path) -> dict[str, str | int]:

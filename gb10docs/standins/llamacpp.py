@@ -21,13 +21,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.standins import contract, hub
-from gb10docs.standins.rules import Service
+from gb10docs.standins.rules import CONTEXT, Service
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-CONTEXT = 8192
-"""Tokens of context, which is what SmolLM2 was trained with."""
 
 MOST_THREADS = 4
 """Threads wait for each other after each operation, so one that has to share its core stalls them all: on two
@@ -78,6 +75,8 @@ def load(gguf: Path) -> Any:
     params.port = 0
     params.cpuparams.n_threads = max(1, min((os.cpu_count() or 1) // 2, MOST_THREADS))
     params.warmup = params.fit_params = params.ui = False
+    params.prefill_assistant = False  # an assistant's last message is continued where the request says so
+    params.cors_origins, params.cors_origins_explicit = "", True  # no page in a browser may read an answer
     return Server(params)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -14,6 +14,9 @@ from gb10docs.errors import GB10DocsError, did_you_mean
 
 Body = dict[str, Any]
 Route = Literal["chat", "completions"]
+CONTEXT = 8192
+"""Tokens of context that there are for a prompt and its answer: what SmolLM2 was trained with."""
+
 _OBJECTS = ("chat_template_kwargs", "response_format", "stream_options")
 
 
@@ -95,8 +98,8 @@ def accept(body: Body, route: Route, service: Service) -> Body:
     for name in ("messages" if route == "chat" else "prompt", *rules["required"]):
         if body.get(name) is None:
             raise MalformedError(400, f"Field required: {name}", param=name)
-    if route == "completions" and not body["prompt"]:
-        raise RefusalError(400, "The prompt must not be empty.", param="prompt")
+    if not isinstance(body.get("model") or "", str):
+        raise MalformedError(400, "model must be text.", param="model")
     if (body.get("model") or service.served_name) != service.served_name or not service.served_name:
         message = rules["unknown_model_says"].format(model=body.get("model"))
         raise RefusalError(rules["unknown_model"], message, "NotFoundError", "model")
@@ -107,7 +110,12 @@ def accept(body: Body, route: Route, service: Service) -> Body:
         )
     accepted = {name: value for name, value in body.items() if name in known and value is not None}
     _check_types(accepted)
+    if route == "completions":
+        accepted["prompt"] = _one_prompt(accepted["prompt"], rules)
     _check_values(accepted, rules)
+    _check_stop(accepted, rules)
+    _check_logprobs(accepted, route, rules)
+    _check_continued(accepted, known)
     _check_template_kwargs(accepted, service)
     _check_carried(accepted)
     return accepted
@@ -121,7 +129,23 @@ def translate(accepted: Body, service: Service) -> Body:
         values |= service.profile["generation_config"]
     values |= accepted
     carried = {other: values[name] for name, other in llamacpp["carried"].items() if name in values}
-    return {**carried, **llamacpp["always"]}
+    return {**carried, **llamacpp["always"], **continuing(accepted, service)}
+
+
+def continuing(accepted: Body, service: Service) -> Body:
+    """The fields that make llama.cpp go on with the last message instead of beginning a new turn."""
+    goes_on = bool(continued(accepted, service))
+    return {"continue_final_message": True, "add_generation_prompt": False} if goes_on else {}
+
+
+def continued(accepted: Body, service: Service) -> str:
+    """The last message, where it is the assistant's and the engine goes on with it; empty where a new turn begins."""
+    last = accepted.get("messages", [{}])[-1]
+    if last.get("role") != "assistant" or not isinstance(last.get("content"), str):
+        return ""
+    asked = accepted.get("continue_final_message", False)
+    text: str = last["content"]
+    return text if asked or service.rules["assistant_last"] != "a new turn" else ""
 
 
 def max_tokens(accepted: Body, route: Route, service: Service) -> int | None:
@@ -129,6 +153,13 @@ def max_tokens(accepted: Body, route: Route, service: Service) -> int | None:
     default = service.rules["completions_max_tokens"] if route == "completions" else None
     value: int | None = accepted.get("max_completion_tokens", accepted.get("max_tokens", default))
     return value
+
+
+def text_of(content: Any) -> str:
+    """What a message says, its parts in a row."""
+    if isinstance(content, list):
+        return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
+    return content or ""
 
 
 def _profile(model: str) -> Mapping[str, Any] | None:
@@ -145,10 +176,92 @@ def _check_types(accepted: Body) -> None:
     messages = accepted.get("messages", [{"role": "user"}])
     if not messages:
         raise RefusalError(400, "Provide at least one message.")
-    if not all(isinstance(message, dict) and message.get("role") for message in messages):
-        raise MalformedError(400, "Field required: messages.role", param="messages")
-    if accepted.get("top_logprobs") and not accepted.get("logprobs"):
+    for message in messages:
+        if not isinstance(message, dict) or not message.get("role") or not isinstance(message["role"], str):
+            raise MalformedError(400, "Field required: messages.role", param="messages")
+        _check_content(message.get("content"))
+
+
+def _check_content(content: Any) -> None:
+    """What a message says: text, or parts of which each is text."""
+    if content is None or isinstance(content, str):
+        return
+    kinds = (
+        [part.get("type") if isinstance(part, dict) else None for part in content]
+        if isinstance(content, list)
+        else []
+    )
+    if not all(isinstance(kind, str) for kind in kinds) or not isinstance(content, list):
+        raise MalformedError(
+            400, "content must be text, or a list of parts that have a type.", param="messages"
+        )
+    for kind, part in zip(kinds, content, strict=True):
+        if kind != "text":
+            message = f"the stand-in llamacpp/SmolLM2-135M-Instruct reads text alone, no {kind}"
+            raise RefusalError(501, message, "NotImplementedError", "messages")
+        if not isinstance(part.get("text"), str):
+            raise MalformedError(400, "A part of type text needs its text.", param="messages")
+
+
+def _one_prompt(prompt: Any, rules: Mapping[str, Any]) -> str | list[int]:
+    """The prompt, as text or as tokens: itself, or the only one of a list."""
+    if isinstance(prompt, list) and rules["prompts"] == "one text":
+        raise MalformedError(400, "prompt must be text.", param="prompt")
+    several = isinstance(prompt, list) and bool(prompt) and isinstance(prompt[0], (str, list))
+    if several and len(prompt) > 1:
+        raise RefusalError(
+            501, "the stand-in carries out one prompt a request", "NotImplementedError", "prompt"
+        )
+    one = prompt[0] if several else prompt
+    tokens = isinstance(one, list) and all(type(token) is int and token >= 0 for token in one)
+    if not tokens and not isinstance(one, str):
+        raise MalformedError(
+            400, "prompt must be text, a list of tokens, or a list of one of these.", param="prompt"
+        )
+    if not one:
+        raise RefusalError(400, "The prompt must not be empty.", param="prompt")
+    return one  # type: ignore[no-any-return]
+
+
+def _check_stop(accepted: Body, rules: Mapping[str, Any]) -> None:
+    stop = accepted.get("stop", [])
+    texts = [stop] if isinstance(stop, str) else stop
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        if rules["stop"]["no text"] == "reject":
+            raise MalformedError(400, "stop must be text or a list of texts.", param="stop")
+    elif "" in texts and rules["stop"]["empty"] == "reject":
+        raise RefusalError(400, "stop cannot contain an empty string.")
+
+
+def _check_logprobs(accepted: Body, route: Route, rules: Mapping[str, Any]) -> None:
+    """How many of the likeliest tokens a request may ask for."""
+    if route == "chat" and accepted.get("top_logprobs") and not accepted.get("logprobs"):
         raise RefusalError(400, "top_logprobs needs logprobs.", param="top_logprobs")
+    name, most = "top_logprobs" if route == "chat" else "logprobs", rules["most_logprobs"]
+    count = accepted.get(name)
+    if count is None or (isinstance(count, bool) and route == "completions"):
+        return
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise MalformedError(400, f"{name} must be a whole number, got {json.dumps(count)}.", param=name)
+    if most is None:
+        return
+    if count < 0:
+        raise RefusalError(400, f"{name} must be in [0, {most}], got {count}.", param=name)
+    if count > most:
+        message = f"Requested sample logprobs of {count}, which is greater than max allowed: {most}"
+        raise RefusalError(400, message, param="logprobs")
+
+
+def _check_continued(accepted: Body, known: Set[str]) -> None:
+    """Whether the last message can be continued; an engine that has a field for a new turn wants it off then."""
+    if not accepted.get("continue_final_message"):
+        return
+    if "add_generation_prompt" in known and accepted.get("add_generation_prompt", True):
+        message = "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
+        raise RefusalError(400, message, param="add_generation_prompt")
+    if accepted["messages"][-1]["role"] != "assistant":
+        message = "the stand-in continues no message but the assistant's"
+        raise RefusalError(501, message, "NotImplementedError", "continue_final_message")
 
 
 def _check_values(accepted: Body, rules: Mapping[str, Any]) -> None:
@@ -184,15 +297,9 @@ def _check_template_kwargs(accepted: Body, service: Service) -> None:
 def _check_carried(accepted: Body) -> None:
     llamacpp = tables()["llamacpp"]
     able = {*llamacpp["carried"], *llamacpp["handled"], *llamacpp["neutral"]}
+    if accepted.get("continue_final_message"):
+        able.add("add_generation_prompt")
     for name, value in accepted.items():
-        if (
-            name == "prompt"
-            and isinstance(value, list)
-            and not all(isinstance(token, int) for token in value)
-        ):
-            raise RefusalError(
-                501, "the stand-in carries out one prompt a request", "NotImplementedError", name
-            )
         if name not in able and value not in ([], {}) and value != llamacpp["harmless"].get(name):
             message = (
                 f"the stand-in llamacpp/SmolLM2-135M-Instruct cannot carry out '{name}': {json.dumps(value)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from gb10docs.standins.rules import Body, Service
+from gb10docs.standins.rules import Body, Service, continued, text_of
 
 OPEN = "<think>\n"
 OPEN_TOKENS = 2
@@ -26,7 +26,7 @@ def of(accepted: Body, service: Service) -> Thinking:
     seen; the soft switch /no_think leaves an empty block in the answer; without either, a lesson's few tokens
     end inside it.
     """
-    if service.profile is None or "messages" not in accepted:
+    if service.profile is None or "messages" not in accepted or continued(accepted, service):
         return Thinking.OFF
     kwargs = accepted.get("chat_template_kwargs", {})
     effort_counts = service.rules["effort_none_stops_thinking"] and "enable_thinking" not in kwargs
@@ -34,12 +34,9 @@ def of(accepted: Body, service: Service) -> Thinking:
         effort_counts and accepted.get("reasoning_effort") == "none"
     ):
         return Thinking.OFF
-    said = re.findall(r"/(?:no_)?think\b", " ".join(map(_text, accepted["messages"])))
+    said = re.findall(r"/(?:no_)?think\b", " ".join(map(_said, accepted["messages"])))
     return Thinking.EMPTY if said and said[-1] == "/no_think" else Thinking.CUT
 
 
-def _text(message: Body) -> str:
-    content = message.get("content") if message.get("role") in ("system", "user") else None
-    if isinstance(content, list):
-        return " ".join(part.get("text", "") for part in content if isinstance(part, dict))
-    return content or ""
+def _said(message: Body) -> str:
+    return text_of(message.get("content")) if message.get("role") in ("system", "user") else ""

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gb10docs.standins.logprobs import Logprobs
 from gb10docs.standins.rules import Body, Route, Service
 from gb10docs.standins.thinking import OPEN_TOKENS, Thinking
 
@@ -22,12 +23,21 @@ class Voice:
         route: That was asked.
         thinking: What precedes the answer.
         options: The request's `stream_options`.
+        logprobs: Of its tokens.
+        begun: The beginning of the answer that the request holds, which llama.cpp repeats and the engine does not.
     """
 
     def __init__(
-        self, service: Service, route: Route, thinking: Thinking, options: Mapping[str, Any]
+        self,
+        service: Service,
+        route: Route,
+        thinking: Thinking,
+        options: Mapping[str, Any],
+        logprobs: Logprobs,
+        begun: str = "",
     ) -> None:
         self.service, self.route, self.thinking = service, route, thinking
+        self._logprobs, self._begun = logprobs, begun
         self.id = f"{'chatcmpl' if route == 'chat' else 'cmpl'}-{uuid.uuid4().hex}"
         self.created = int(time.time())
         self._at_the_end, self._at_each = options.get("include_usage"), options.get("continuous_usage_stats")
@@ -86,10 +96,11 @@ class Voice:
         return dict(parts[self.route].get(part, {}).get(where, {}))
 
     def _choice(self, choice: Body, part: str) -> Body:
-        choice = {"logprobs": None, **choice, **self._fields(part, "choice")}
+        told = self._logprobs.told(choice.get("logprobs"))
+        choice = {**choice, "logprobs": told, **self._fields(part, "choice")}
         if "message" in choice:
             message = choice["message"]
-            text = self._take_prefix() + (message.get("content") or "")
+            text = self._take_prefix() + (message.get("content") or "").removeprefix(self._begun)
             said = {"role": message["role"], "content": "", self._spoken_in: text}
             choice["message"] = self.service.rules["message"] | said
         elif "delta" in choice:

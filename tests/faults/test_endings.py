@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from driving import Python, header
+from driving import Python, header, search
 from program import PATIENCE, Program
 
 from gb10docs import processes
@@ -172,7 +172,7 @@ def test_is_killed_then_cleaned(program: Program) -> None:
 
 def test_is_killed_then_run_again(program: Program) -> None:
     killed(program)
-    program.page("pgrep -f $TOKEN || echo nobody\n")
+    program.page(search("$TOKEN", "nobody"))
     assert program.run()[0] == 0
     assert program.steps()[0]["stdout"] == "nobody\n"
     assert program.left() == []

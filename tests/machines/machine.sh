@@ -10,7 +10,7 @@ suite=$1 arch=$2
 shift 2
 top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 root=$(mktemp -d "/var/tmp/gb10docs-$suite-$arch.XXXXXX")
-trap 'rm -rf --one-file-system "$root"' EXIT
+trap 'umount --quiet --recursive "$root"/{proc,sys,dev}; rm -rf --one-file-system "$root"' EXIT
 chmod 755 "$root"
 
 began=$SECONDS
