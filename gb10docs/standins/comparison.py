@@ -100,7 +100,8 @@ def _part(choice: Mapping[str, Any], *, first: bool) -> str:
 
 def _fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        for name, held in value.items():
+        tokens = path.endswith(".logprobs.top_logprobs[]")  # a table by token, and two models choose others
+        for name, held in (("{token}", held) if tokens else (name, held) for name, held in value.items()):
             yield from _fields(held, f"{path}.{name}" if path else name)
     elif isinstance(value, list) and value:
         for held in value:

@@ -239,9 +239,7 @@ async def _body(request: Request, service: Service) -> Body:
     except UnicodeDecodeError as error:
         raise HTTPException(400, "There was an error parsing the body") from error
     except UnicodeEncodeError as error:
-        raise MalformedError(
-            400, "JSON decode error: half of a surrogate pair is no text", param="body"
-        ) from error
+        raise MalformedError(400, "JSON decode error: half of a surrogate pair is no text") from error
     except RecursionError as error:
         raise MalformedError(400, "JSON decode error: nested too deeply", param="body") from error
     except ValueError as error:

@@ -200,7 +200,7 @@ def _check_content(content: Any) -> None:
             message = f"the stand-in llamacpp/SmolLM2-135M-Instruct reads text alone, no {kind}"
             raise RefusalError(501, message, "NotImplementedError", "messages")
         if not isinstance(part.get("text"), str):
-            raise MalformedError(400, "A part of type text needs its text.", param="messages")
+            raise MalformedError(400, "A part of type text needs its text.")
 
 
 def _one_prompt(prompt: Any, rules: Mapping[str, Any]) -> str | list[int]:
@@ -219,7 +219,8 @@ def _one_prompt(prompt: Any, rules: Mapping[str, Any]) -> str | list[int]:
             400, "prompt must be text, a list of tokens, or a list of one of these.", param="prompt"
         )
     if not one:
-        raise RefusalError(400, "The prompt must not be empty.", param="prompt")
+        named = "prompt" if isinstance(prompt, str) else None
+        raise RefusalError(400, "The prompt must not be empty.", param=named)
     return one  # type: ignore[no-any-return]
 
 
@@ -258,7 +259,7 @@ def _check_continued(accepted: Body, known: Set[str]) -> None:
         return
     if "add_generation_prompt" in known and accepted.get("add_generation_prompt", True):
         message = "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
-        raise RefusalError(400, message, param="add_generation_prompt")
+        raise RefusalError(400, message)
     if accepted["messages"][-1]["role"] != "assistant":
         message = "the stand-in continues no message but the assistant's"
         raise RefusalError(501, message, "NotImplementedError", "continue_final_message")
