@@ -77,11 +77,16 @@ __gb_spare() {
   __gb_spared=1
   # A subshell that ends here would hand its 141 on, and fail the command that it stands in. `trap -p` prints the EXIT
   # trap of the session too, which is none of the subshell's: no telling, so there it does.
-  if ((BASH_SUBSHELL)) && [[ ! $(builtin trap -p EXIT) ]]; then
+  if ((BASH_SUBSHELL)) && [[ $(builtin trap -p EXIT) != "trap -- '"* ]]; then
     builtin trap '{ __gb_leave "$?"; } {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&"$((__gb_window=__gb_spared,1))"' EXIT
   fi
-  builtin eval "builtin set -- ${1:+\"\$1\"} $1"
-  builtin trap "__gb_spared=0; builtin ${1:-trap - DEBUG}; __gb_go_on; ${4-}" DEBUG
+  # In posix mode `trap -p` prints one that is not set as `-`.
+  if [[ $1 == "trap -- '"* ]]; then
+    builtin eval "builtin set -- \"\$1\" $1"
+    builtin trap "__gb_spared=0; builtin $1; __gb_go_on; $4" DEBUG
+  else
+    builtin trap '__gb_spared=0; builtin trap - DEBUG; __gb_go_on' DEBUG
+  fi
 }
 
 __gb_leave() {

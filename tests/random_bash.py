@@ -162,7 +162,10 @@ FAILING = (
         "select s in a; do break; done < /dev/null",
     ),
     *("bash -c 'kill -9 $$'", "(kill -9 $BASHPID)", "(exit 141)", "true | (exit 141)", "exit 3", "exit 0"),
-    *("(trap 'echo sub@N' EXIT; false; echo no)", "trap 'false; echo no' USR1; kill -USR1 $$; trap - USR1"),
+    *(
+        "(trap 'echo sub@N' EXIT; false; echo no)",
+        "trap 'false; echo no' USR1; kill -USR1 $BASHPID; trap - USR1",
+    ),
 )
 AROUND = (
     *(
@@ -189,7 +192,7 @@ AROUND = (
         "@C && @C || echo alt",
         "! @C",
         "@C; @C",
-        "@C | @C",
+        "@C | { cat; @C; }",
         "[[ a == b ]] || {\n@A\n@B\n}",
     ),
     *(

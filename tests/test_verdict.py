@@ -93,6 +93,7 @@ GOES_ON = {
     "spared pipe in a subshell": ("(yes | head -1)\necho a", "y\na\n"),
     "spared pipe in a substitution": ("x=$(yes | head -1)\necho $x", "y\n"),
     "spared pipe in the background": ("(yes | head -1) & wait $!\necho a", "y\na\n"),
+    "spared pipe in posix mode": ("set -o posix\nx=$(yes | head -1)\nyes | head -1\necho $x", "y\ny\n"),
     "spared pipe at the end of an if": ("if true; then yes | head -1; fi", "y\n"),
 }
 
