@@ -171,7 +171,8 @@ def _default(parameter: Parameter) -> str:
 def _header() -> str:
     keys = ((f"`{name}`", key["means"]) for name, key in KEYS[Block].items() if name != "tool")
     around = f"Beside `[tool.gb10docs]` stand two keys of PEP 723:\n\n{table(('Key', 'Meaning'), keys)}"
-    return f"{_HEADER}\n{sections(schemas.header_schema(), 'Keys')}\n{around}\n{_schema_link('header')}"
+    keys_told = sections(schemas.header_schema(), "Keys")
+    return f"{_HEADER}\n{_FAILS}\n{keys_told}\n{around}\n{_schema_link('header')}"
 
 
 def _needs_and_targets() -> str:
@@ -254,6 +255,19 @@ which makes the file an input of its evidence.
 # expect.real.contains = ["204"]
 # ///
 ```
+"""
+_FAILS = """## When a step fails
+
+A Python step fails when it ends with another status than 0. A bash step fails where a script under
+`bash -eE -o pipefail` would stop, and no line after that one runs. Three things differ:
+
+- Status 141, which is SIGPIPE, from any part of a pipe but the last is no failure: `yes | head -1`.
+- A file that only ends with a condition that does not hold has not failed: `[[ -t 1 ]] && tput bold`.
+- `return` may end the file; with another status than 0 the step has failed.
+
+`set +e` holds for the rest of its step. Variables, functions, options and traps last on into the next step of the
+session. `exit`, and errors at which bash gives up (`${x!y}`, a readonly variable), end the session; its next step gets
+a fresh one.
 """
 _NEEDS = """A step runs when each of its needs is met, by the machine or by an earlier step. Otherwise it
 is skipped, and the report says what would meet it. A [snippet's header](snippet-header.md) lists them.
