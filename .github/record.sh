@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 listed=$(.venv/bin/gb10docs list)
-mapfile -t pages < <(cut -d ' ' -f 1 <<<"$listed")
+mapfile -t pages < <(awk -F '  ' '{ print $1 }' <<<"$listed")
 status=0
-.venv/bin/gb10docs run "${pages[@]}" --target gb10 --record --recorded-by "${RECORDED_BY:-}" --keep-going "$@" ||
+.venv/bin/gb10docs run --target gb10 --record --recorded-by "${RECORDED_BY:-}" --keep-going "$@" -- "${pages[@]}" ||
   status=$?
 ((status <= 1))

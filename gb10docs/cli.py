@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 import gb10docs
 from gb10docs.errors import GB10DocsError
@@ -261,6 +262,10 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
+_COMPLETE = "_GB10DOCS_COMPLETE"
+"""The variable by which a shell asks for completions, as Click names it."""
+
+
 def main() -> int:
     """The exit status of the program; a user's mistake is one line on standard error and status 2.
 
@@ -302,6 +307,9 @@ def _command() -> int:
 
 
 def _invoke() -> int:
+    asked = os.environ.get(_COMPLETE)
+    if asked:
+        return shell_complete(app, {}, "gb10docs", _COMPLETE, asked)
     try:
         with app.make_context("gb10docs", sys.argv[1:]) as context:
             app.invoke(context)

@@ -54,7 +54,7 @@ def list_pages(root: Path | None) -> int:
     """Every page that has steps; a page that cannot be read does not hide the others. Returns the exit status."""
     pages, faults = readable_lessons(find_root(root))
     for page in pages:
-        print(f"{page.name}  {printable(page.title)}  ({_steps(len(page.steps))})")
+        print(f"{printable(page.name)}  {printable(page.title)}  ({_steps(len(page.steps))})")
     return tell_faults(faults.values())
 
 
@@ -152,7 +152,7 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> int:
     where = find_root(root)
     pages, faults = readable_lessons(where)
     for page in pages:
-        print(f"\n{page.name}: {printable(page.title)}")
+        print(f"\n{printable(page.name)}: {printable(page.title)}")
         try:
             lines = _diagnosis(make_plan([page], where, chosen)[0])
         except Crowded as error:

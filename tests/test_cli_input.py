@@ -407,3 +407,11 @@ def test_no_arguments_show_the_help() -> None:
     done = gb10docs()
     assert "Usage" in done.stdout + done.stderr
     assert gb10docs("--help").returncode == 0
+
+
+def test_a_shell_can_complete_commands() -> None:
+    done = gb10docs(_GB10DOCS_COMPLETE="bash_source")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "complete -o nosort -F _gb10docs_completion gb10docs" in done.stdout
+    done = gb10docs(_GB10DOCS_COMPLETE="bash_complete", COMP_WORDS="gb10docs evidence d", COMP_CWORD="2")
+    assert done.stdout.split() == ["plain,diff", "plain,drift"]

@@ -231,6 +231,14 @@ def test_every_lesson_is_recorded(desk: Desk) -> None:
         assert {run["recorded_by"] for run in ledger["runs"].values()} == {"Ada"}
 
 
+def test_a_page_may_have_a_name_like_an_option_or_with_a_blank(desk: Desk) -> None:
+    desk.program.tree({"docs/-n.md": ["s.sh"], "docs/a b.md": ["s.sh"]})
+    done = desk.run("record.sh", "--target", "cpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    for page in ("-n", "a b", *PAGES):
+        assert desk.ledger(page)["steps"]
+
+
 def test_no_other_machine_is_recorded_as_a_gb10(desk: Desk) -> None:
     done = desk.run("record.sh", RECORDED_BY="Ada")
     assert done.returncode == 1
