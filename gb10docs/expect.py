@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from gb10docs.header import Checks, Expect
 from gb10docs.results import Check
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 FINISH_REASONS = frozenset({"stop", "length"})
 _BLOCK = re.compile(
@@ -103,9 +106,8 @@ def _checks(checks: Checks, printed: _Printed, body: str) -> Iterator[tuple[str,
     for pattern in checks.matches:
         yield f"matches '{pattern}'", partial(_unmatched, pattern, printed)
     if checks.json is not None:
-        # Not within the time of the check: on a busy machine a first import may take longer than a short timeout.
-
-        yield "json", partial(_json, checks.json, printed)
+        # The first import may take longer than a short timeout: it is none of the check's time.
+        yield "json", partial(_json, _validator(checks.json), printed)
     if checks.chat:
         yield "chat", partial(_chat, printed, body)
 
@@ -155,23 +157,25 @@ def _unmatched(pattern: str, printed: _Printed) -> str:
     return "" if re.search(pattern, printed.text, re.MULTILINE) else f"standard output {printed}"
 
 
-def _json(schema: dict[str, object], printed: _Printed) -> str:
+def _validator(schema: dict[str, object]) -> Draft202012Validator:
     import jsonschema
     import referencing
 
+    return jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
+
+
+def _json(validator: Draft202012Validator, printed: _Printed) -> str:
+    from referencing.exceptions import Unresolvable
+
     try:
         told = json.loads(printed.text, parse_constant=_no_constant)
-    except RecursionError:
-        return "standard output is nested too deeply for a check"
-    except ValueError as error:
-        return f"standard output is no JSON: {error}; it {printed}"
-    try:
-        validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
         wrong = next(iter(validator.iter_errors(told)), None)
     except RecursionError:
         return "standard output is nested too deeply for a check"
-    except referencing.exceptions.Unresolvable as error:
+    except Unresolvable as error:
         return f"the schema cannot be followed: {error}"
+    except ValueError as error:
+        return f"standard output is no JSON: {error}; it {printed}"
     return f"{printed.mask(wrong.json_path)[:200]}: {printed.mask(wrong.message)[:200]}" if wrong else ""
 
 
