@@ -17,6 +17,7 @@ import pytest
 from chat_server import MODEL, Behaviour, Clock, serve
 
 from gb10docs.bench import client, stream
+from gb10docs.bench.address import NoServerError
 from gb10docs.bench.dialects import TITLES
 from gb10docs.bench.metrics import Failure, Request, Run, Summary
 from gb10docs.bench.results import Result
@@ -271,13 +272,13 @@ def test_on_a_real_clock_every_figure_is_true() -> None:
 def test_a_closed_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-    with pytest.raises(client.NoServerError, match=f"no server answers at http://127.0.0.1:{port}"):
+    with pytest.raises(NoServerError, match=f"no server answers at http://127.0.0.1:{port}"):
         measure(f"http://127.0.0.1:{port}", QUICK, model=MODEL)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8001", "http://127.0.0.1:x", "ftp://127.0.0.1"])
 def test_no_address(url: str) -> None:
-    with pytest.raises(client.NoServerError, match="is no address"):
+    with pytest.raises(NoServerError, match="is no address"):
         measure(url, QUICK, model=MODEL)
 
 

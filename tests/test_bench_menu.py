@@ -221,7 +221,7 @@ def test_of_a_server_elsewhere_nothing_here_is_told(monkeypatch: pytest.MonkeyPa
         raise AssertionError(port)
 
     monkeypatch.setattr(launch, "find", never)
-    monkeypatch.setattr("gb10docs.bench.client._is_local", lambda _: False)
+    monkeypatch.setattr("gb10docs.bench.address.Address.local", False)
     with serve(quick()) as url:
         assert not measure(url, QUICK).server.local
 

@@ -420,22 +420,27 @@ class TestNames:
     """Which server, and which model."""
 
     @pytest.mark.parametrize(
-        "listed",
+        ("listed", "why"),
         [
-            json_answer({"detail": "Not Found"}, "404 Not Found"),
-            json_answer({"object": "list", "data": None}),
-            json_answer({"object": "list", "data": []}),
-            json_answer({"object": "list", "data": [{"id": None}, {"id": 5}, 7]}),
-            json_answer("a" * 5_000_000),
-            json_answer(b"[" * 100_000),
-            json_answer(b"<html>", kind="text/html"),
+            (json_answer({"detail": "Not Found"}, "404 Not Found"), ", but answers 404: Not Found"),
+            (json_answer({"error": {"message": "no key"}}, "401 x"), ", but answers 401: no key"),
+            (
+                [b"HTTP/1.1 301 x\r\nlocation: https://here/\r\ncontent-length: 0\r\n\r\n"],
+                ", but answers 301, a redirect to https://here/, which is not followed",
+            ),
+            (json_answer({"object": "list", "data": None}), ""),
+            (json_answer({"object": "list", "data": []}), ""),
+            (json_answer({"object": "list", "data": [{"id": None}, {"id": 5}, 7]}), ""),
+            (json_answer("a" * 5_000_000), ", but answers no JSON"),
+            (json_answer(b"[" * 100_000), ", but answers no JSON"),
+            (json_answer(b"<html>", kind="text/html"), ", but answers no JSON"),
         ],
     )
-    def test_a_server_that_lists_no_model(self, bench: Bench, listed: Answer) -> None:
+    def test_a_server_that_lists_no_model(self, bench: Bench, listed: Answer, why: str) -> None:
         with play(PLAIN, models=listed) as server:
-            assert (
-                f"{server.url} lists no model at /v1/models: name one with --model" in bench(server.url).said
-            )
+            said = bench(server.url).said
+            assert f"{server.url} lists no model at /v1/models{why}" in said
+            assert said.endswith("name one with --model.")
             assert not server.posts
             assert bench(server.url, "--model", "mine").status == 0
             assert {post["model"] for post in server.posts} == {"mine"}

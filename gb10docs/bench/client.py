@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
-from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from time import perf_counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import unquote, urlsplit
 
-from gb10docs.bench import stream, words
+from gb10docs.bench import address, stream, words
+from gb10docs.bench.address import NoServerError
 from gb10docs.bench.dialects import Dialect
 from gb10docs.bench.metrics import Request
 from gb10docs.bench.sse import Arrival
@@ -27,9 +23,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 STAND_IN_HEADER = "x-gb10docs-stand-in"
-KEY = "OPENAI_API_KEY"
-"""Variable with the key that is sent, if it is set: the one that OpenAI's own client reads."""
-
 TIMEOUT_S = 600.0
 
 _CONNECT_S = 30.0
@@ -43,14 +36,12 @@ _ROOM, _ROOM_PER_TOKEN = 2**20, 2**12
 """Bytes that a stream may have, and more for each token that was asked for: ten times what any engine sends."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_ROUTE = re.compile(r"/*(?:/v1(?:/(?:chat/completions|completions|models)?)?)?/*$")
-"""What people copy with an address."""
 
 Heard = Callable[[bytes], None]
 
 
-class NoServerError(GB10DocsError):
-    """Nothing answers at the address."""
+class NoModelError(GB10DocsError):
+    """The server lists no model."""
 
 
 class UnknownModelError(GB10DocsError):
@@ -59,10 +50,6 @@ class UnknownModelError(GB10DocsError):
 
 class RefusedError(GB10DocsError):
     """The server answered with an error instead of a stream."""
-
-
-class BadKeyError(GB10DocsError):
-    """The key of the environment cannot be sent."""
 
 
 @dataclass
@@ -86,8 +73,9 @@ class Server:
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_S) -> None:
-        self.url, host, self.port, self._credentials = _address(url)
-        self.local = _is_local(host)
+        self._address = address.parse(url)
+        self.url, self.port = self._address.url, self._address.port
+        self.local = self._address.local
         """Whether it is on this machine, as far as its address says."""
         self._timeout = timeout
 
@@ -95,7 +83,7 @@ class Server:
         import aiohttp
 
         self._http = aiohttp.ClientSession(
-            headers={"accept-encoding": "identity", **_authorization(self._credentials)},
+            headers={"accept-encoding": "identity", **self._address.authorization()},
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=self._timeout),
             trace_configs=[_watched()],
@@ -167,81 +155,57 @@ class Server:
         Raises:
             NoServerError: It is not there, or does not answer.
         """
+        return (await self._fetched(path))[0]
+
+    async def models(self) -> list[dict[str, Any]]:
+        """What the server lists in `/v1/models`, which is one at least.
+
+        Raises:
+            NoServerError: It is not there, or does not answer.
+            NoModelError: It lists none.
+        """
+        listed, why = await self._fetched("/v1/models")
+        data = listed.get("data") if isinstance(listed, dict) else listed
+        entries = data if isinstance(data, list) else []
+        found = [each for each in entries if isinstance(each, dict) and _is_name(each.get("id"))]
+        if not found:
+            raise NoModelError(f"{self.url} lists no model at /v1/models{why}: name one with --model.")
+        return found
+
+    async def _fetched(self, path: str) -> tuple[Any, str]:
+        """The JSON that the server answers to GET, and why there is none."""
         import aiohttp
 
         try:
             timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
-            address = f"{self.url}{path}"
-            async with self._http.get(address, timeout=timeout, allow_redirects=False) as response:
-                return json.loads(await _beginning(response)) if response.status == 200 else None
+            where = f"{self.url}{path}"
+            async with self._http.get(where, timeout=timeout, allow_redirects=False) as response:
+                if response.status != 200:
+                    return None, f", but answers {await _said(response)}"
+                return json.loads(await _beginning(response)), ""
         except aiohttp.ClientConnectorError as error:
             raise self._gone(error) from None
         except (ValueError, RecursionError):
-            return None
+            return None, ", but answers no JSON"
         except (aiohttp.ClientError, OSError) as error:
             why = f"silent for {_PATIENCE_S:g} s" if isinstance(error, TimeoutError) else _cause(error)
             raise NoServerError(
                 f"{self.url} does not answer GET {path} ({why}); is it an HTTP server?"
             ) from None
 
-    async def models(self) -> list[dict[str, Any]]:
-        """What the server lists in `/v1/models`; empty where it does not say.
-
-        Raises:
-            NoServerError: It is not there, or does not answer.
-        """
-        listed = await self.get("/v1/models")
-        data = listed.get("data") if isinstance(listed, dict) else listed
-        entries = data if isinstance(data, list) else []
-        return [each for each in entries if isinstance(each, dict) and _is_name(each.get("id"))]
-
     def _gone(self, error: aiohttp.ClientConnectorError) -> NoServerError:
         why = error.os_error.strerror or type(error.os_error).__name__
         return NoServerError(f"no server answers at {self.url} ({why}); start it, or name another.")
 
     async def _refusal(self, response: aiohttp.ClientResponse, model: str) -> GB10DocsError:
-        status = response.status
-        if status in _REDIRECTS:
-            to = words.shown(response.headers.get("location", "")) or "nowhere"
-            return RefusedError(
-                f"{self.url} answered {status}, a redirect to {to}, which is not followed: "
-                "if that is the server to measure, name it."
-            )
-        text = (await _beginning(response)).decode(errors="replace")
+        said = await _said(response)
         served: list[str] = []
-        with suppress(NoServerError):
-            served = [entry["id"] for entry in await self.models()] if 400 <= status < 500 else []
+        with suppress(NoServerError, NoModelError):
+            served = [entry["id"] for entry in await self.models()] if 400 <= response.status < 500 else []
         if served and model not in served:
             listed = words.shown(", ".join(served))
             return UnknownModelError(f"{self.url} does not serve {model!r}; it serves {listed}.")
-        return RefusedError(f"{self.url} answered {status}: {words.complaint(text)}")
-
-
-def _address(url: str) -> tuple[str, str, int, str]:
-    """The address without route, user and password, its host and port, and the `authorization` that those two make."""
-    try:
-        parts = urlsplit(url.strip())
-        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        if parts.scheme in {"http", "https"} and parts.hostname and not parts.query:
-            pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-            basic = "" if pair == ":" else f"Basic {b64encode(pair.encode()).decode()}"
-            return _ROUTE.sub("", bare.geturl()), parts.hostname, port, basic
-    except ValueError:
-        pass
-    shown = url.rpartition("@")[2]
-    raise NoServerError(f"{shown!r} is no address; one looks like http://127.0.0.1:8001.")
-
-
-def _authorization(credentials: str) -> dict[str, str]:
-    """The header that says who asks: the address's user and password, else the key of the environment."""
-    key = os.environ.get(KEY, "").strip()
-    if not credentials and not (key.isascii() and key.isprintable()):
-        raise BadKeyError(
-            f"{KEY} holds a character that no header can: set it to the key alone, or unset it."
-        )
-    said = credentials or (f"Bearer {key}" if key else "")
-    return {"authorization": said} if said else {}
+        return RefusedError(f"{self.url} answered {said}")
 
 
 def _cause(error: Exception) -> str:
@@ -251,13 +215,6 @@ def _cause(error: Exception) -> str:
 
 def _is_name(said: object) -> bool:
     return isinstance(said, str) and said != "" and said.isprintable()
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _watched() -> aiohttp.TraceConfig:
@@ -305,6 +262,18 @@ async def _arrivals(response: aiohttp.ClientResponse, most: int, heard: Heard) -
                 f"it sent more than {most / 2**20:.1f} MiB, far more than was asked for, and was given up."
             )
     return arrivals
+
+
+async def _said(response: aiohttp.ClientResponse) -> str:
+    """The status of an answer that is none, and its words."""
+    if response.status in _REDIRECTS:
+        to = words.shown(response.headers.get("location", "")) or "nowhere"
+        return (
+            f"{response.status}, a redirect to {to}, which is not followed: "
+            "if that is the server to measure, name it with --url"
+        )
+    text = (await _beginning(response)).decode(errors="replace")
+    return f"{response.status}: {words.complaint(text)}"
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

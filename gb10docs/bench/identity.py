@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gb10docs.bench import launch, words
-from gb10docs.bench.client import NoServerError, Server
+from gb10docs.bench.address import NoServerError
+from gb10docs.bench.client import NoModelError, Server
 from gb10docs.bench.launch import Launch
-from gb10docs.errors import GB10DocsError
 
 _OWNERS = {
     "vllm": "vllm",
@@ -31,10 +31,6 @@ _VERSIONS = (
     ("/props", "build_info"),  # llama.cpp
 )
 """Where an engine tells its version, and under which key."""
-
-
-class NoModelError(GB10DocsError):
-    """Neither the user nor the server names a model."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +82,6 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
         NoModelError: The user names no model, and the server lists none.
     """
     listed = await _listed(server, model)
-    if not model and not listed:
-        raise NoModelError(f"{server.url} lists no model at /v1/models: name one with --model.")
     entry = next((each for each in listed if each["id"] == model), listed[0] if listed else {})
     started = launch.find(server.port) if server.local else Launch()
     engine = engine or _first(_IMAGES, started.image) or _OWNERS.get(str(entry.get("owned_by")), "")
@@ -110,7 +104,7 @@ async def _listed(server: Server, model: str) -> list[dict[str, Any]]:
     """The models of the server; of one that does not say, only where the user does not say either, an error."""
     try:
         return await server.models()
-    except NoServerError:
+    except (NoServerError, NoModelError):
         if not model:
             raise
         return []

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter, process_time
 from typing import Any
 
-from gb10docs.bench.client import NoServerError, Server
+from gb10docs.bench.address import NoServerError
+from gb10docs.bench.client import Server
 from gb10docs.bench.metrics import Failure, Request
 from gb10docs.errors import GB10DocsError
 
