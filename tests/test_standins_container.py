@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +133,23 @@ def test_the_command_of_a_service_is_followed(tmp_path: Path) -> None:
     for wrong in (["sleep", "--port", "1"], words[:-2]):
         with pytest.raises(BadCommandError, match="no engine that is known here, or no --port"):
             service_of(read_command(wrong))
+
+
+def test_the_image_holds_all_that_its_program_imports(tmp_path: Path) -> None:
+    for name, path in image._packages().items():
+        copy = tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(path)
+    command = [
+        sys.executable,
+        "-S",
+        "-c",
+        "import gb10docs.standins.container, gb10docs; print(gb10docs.__file__)",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "packages")}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
 
 
 def test_an_image_holds_what_its_server_imports() -> None:

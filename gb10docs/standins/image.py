@@ -30,7 +30,7 @@ NAME = "gb10docs-standin"
 _BUILD = 600
 """Seconds without a word in which the base image may be fetched."""
 _DISTRIBUTIONS = ("httpx", "starlette", "uvicorn", "xllamacpp")
-_OURS = ("__init__.py", "compose.py", "errors.py", "standins")
+_OURS = ("__init__.py", "compose.py", "errors.py", "standins", "yaml_text.py")
 """What of this package the container runs."""
 _ROOT = Path(__file__).parents[1]
 
