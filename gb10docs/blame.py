@@ -43,7 +43,7 @@ def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) 
     if ending.closed and (ending.exit_code != 2 or _parses(copy)):
         return f"{shown}: the shell exited with {_status(ending.exit_code)}{_after(snippet, stderr)}"
     if not _parses(copy):
-        return f"{shown}: bash cannot parse it"
+        return f"{shown}: bash cannot parse it{_after(snippet, stderr)}"
     if ending.given_up:
         return f"{shown}: bash gave it up halfway, with {_status(ending.exit_code)}{_after(snippet, stderr)}"
     returned = not ending.strict or _returns(snippet.body)
@@ -58,16 +58,18 @@ def _failure(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], s
     elsewhere = "" if inside is innermost else f" (in {innermost.file}:{innermost.line})"
     if inside is None:
         return f"{snippet.place}: `{Path(failure.file).name}` failed with {status}{elsewhere}"
+    command, parts = command_at(snippet.text, failure.line), failure.parts
     complaint = _complaint(snippet, stderr()) if inside is innermost else None
-    if complaint and (failure.parts == 0 or complaint.line > failure.line):
-        failure = failure._replace(line=complaint.line, parts=1)
-    if failure.parts == 0:
-        return f"{snippet.place}: a redirection failed with {status}"
-    command = command_at(snippet.text, failure.line)
-    if failure.parts == 1 or sum(letter.text == "|" for letter in _bare(command.text)) < failure.parts - 1:
+    if complaint and (parts == 0 or complaint.line > failure.line):
+        # Bash has moved on to a compound command, of which a redirection has failed.
+        blamed = command_at(snippet.text, complaint.line)
+        command, parts = blamed, parts if blamed == command else 1
+    elif parts == 0 or failure.line == 0:
+        return f"{snippet.place}: a {'command' if parts else 'redirection'} failed with {status}"
+    if parts < 2 or sum(letter.text == "|" for letter in _bare(command.text)) < parts - 1:
         return f"{snippet.place}:{command.line}: `{command}` failed with {status}{elsewhere}"
-    part = next(iter(_pipes(command, failure.parts)), [command] * failure.parts)[failure.part - 1]
-    where = f"part {failure.part} of {failure.parts} of the pipe"
+    part = next(iter(_pipes(command, parts)), [command] * parts)[failure.part - 1]
+    where = f"part {failure.part} of {parts} of the pipe"
     return f"{snippet.place}:{part.line}: `{part}` failed with {status}, {where} `{command}`{elsewhere}"
 
 

@@ -29,6 +29,11 @@ STOPS = {
     "in a function": ("f() {\n  [[ $1 == yes ]]\n}\nf no", 2, "`[[ $1 == yes ]]` failed"),
     "in a pipe": ("echo a | [[ a == b ]]", 1, "`[[ a == b ]]` failed with status 1, part 2 of 2 of the pipe"),
     "in a group of a pipe": (": | {\n  cat\n  (( 0 ))\n}", 1, "part 2 of 2 of the pipe"),
+    "redirection in a pipe": (
+        "true |\n  cat < /no/x |\n  cat",
+        2,
+        "`cat < /no/x` failed with status 1, part 2 of 3",
+    ),
     "group to nowhere": ("true\n{ echo a\necho b\n} > /no/x", 4, "`} > /no/x` failed with status 1"),
     "group first": ("{ echo a; } > /no/x", 1, "`{ echo a; } > /no/x` failed"),
     "group after a condition": (
@@ -124,6 +129,19 @@ def test_what_follows_a_spared_pipe_is_guarded(tmp_path: Path, name: str) -> Non
     (step,) = run(tmp_path, f"yes | head -1\n{SPARED[name]}\necho no\n")
     assert step.outcome == "failed"
     assert "no" not in step.stdout
+
+
+def test_a_redirection_that_fails_in_silence_has_no_line(tmp_path: Path) -> None:
+    """Bash knows only where the command before it stands."""
+    (step,) = run(tmp_path, "true\nexec 2>/dev/null\n{ echo a; } >/no/x\necho no\n")
+    assert (step.outcome, step.stdout) == ("failed", "")
+    assert step.reason == "snippets/s1.sh: a redirection failed with status 1"
+
+
+def test_a_file_that_bash_cannot_parse_fails_after_what_stands_before(tmp_path: Path) -> None:
+    (step,) = run(tmp_path, "echo a\nfor x in; do\n  echo b\ndon\n")
+    assert (step.outcome, step.stdout) == ("failed", "a\n")
+    assert "snippets/s1.sh: bash cannot parse it, after bash said 'line 5: syntax error" in step.reason
 
 
 RETURNS = {

@@ -259,11 +259,13 @@ which makes the file an input of its evidence.
 _FAILS = """## When a step fails
 
 A Python step fails when it ends with another status than 0. A bash step fails where a script under
-`bash -eE -o pipefail` would stop, and no line after that one runs. Three things differ:
+`bash -eE -o pipefail` would stop, and no line after that one runs. Four things differ:
 
 - Status 141, which is SIGPIPE, from any part of a pipe but the last is no failure: `yes | head -1`.
 - A file that only ends with a condition that does not hold has not failed: `[[ -t 1 ]] && tput bold`.
 - `return` may end the file; with another status than 0 the step has failed.
+- An arithmetic error in a subscript or in an integer variable's value, as in `${a[1/0]}`, fails the step; a script
+  goes on with its next command.
 
 `set +e` holds for the rest of its step. Variables, functions, options and traps last on into the next step of the
 session. `exit`, and errors at which bash gives up (`${x!y}`, a readonly variable), end the session; its next step gets
