@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# machine.sh SUITE ARCH COMMAND...: a bare Debian made by debootstrap, with what the README names installed in it and
+# machine.sh SUITE ARCH COMMAND...: a bare Debian (or Ubuntu: noble) made by debootstrap, with what the README names installed in it and
 # this commit cloned into a path with a space; there each COMMAND is run and timed, by a user who is not root.
 # What a command leaves in $OUT is copied to the folder that OUT names here. Needs root and debootstrap, and for arm64
 # on another machine qemu-user-static and binfmt-support.
@@ -8,10 +8,13 @@ set -euo pipefail
 suite=$1 arch=$2
 [[ ${UNSHARED:-} ]] || UNSHARED=1 exec unshare --mount --pid --ipc --uts --fork --kill-child --mount-proc "$0" "$@"
 shift 2
-top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
-root=$(mktemp -d "/var/tmp/gb10docs-$suite-$arch.XXXXXX")
-trap 'umount --quiet --recursive "$root"/{proc,sys,dev}; rm -rf --one-file-system "$root"' EXIT
-chmod 755 "$root"
+top=$(realpath "$(dirname "$0")/../..")
+work=$(mktemp -d "/var/tmp/gb10docs-$suite-$arch.XXXXXX")
+root=$work/root
+trap 'umount --quiet --recursive "$root"/{proc,sys,dev}; rm -rf --one-file-system "$work"' EXIT
+chmod 755 "$work"
+mirror=http://deb.debian.org/debian components=main
+[[ $suite != noble ]] || mirror=http://archive.ubuntu.com/ubuntu components=main,universe
 
 began=$SECONDS
 phase() {
@@ -25,9 +28,8 @@ if [[ $arch == arm64 && $(uname -m) != aarch64 ]]; then
   [[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]] || update-binfmts --enable qemu-aarch64
 fi
 
-debootstrap --arch="$arch" --variant=minbase "$suite" "$root" http://deb.debian.org/debian >"$root.log" ||
-  { tail -n 5 "$root.log" >&2; exit 1; }
-rm "$root.log"
+debootstrap --arch="$arch" --variant=minbase --components="$components" "$suite" "$root" "$mirror" >"$work/log" ||
+  { tail -n 5 "$work/log" >&2; exit 1; }
 phase debootstrap
 
 hostname bare
@@ -56,7 +58,8 @@ chroot "$root" apt-get install -qq --no-install-recommends "${packages[@]}" >/de
 phase "apt-get install ${packages[*]}"
 
 chroot "$root" useradd --create-home --shell /bin/bash reader
-git clone --quiet --depth 1 "file://$top" "$root/home/reader/a course/gb10docs"
+printf '[safe]\n\tdirectory = *\n' >"$work/gitconfig" # the tree is whose it is, and this is root
+GIT_CONFIG_GLOBAL=$work/gitconfig git clone --quiet --depth 1 "file://$top" "$root/home/reader/a course/gb10docs"
 mkdir -p "$root/home/reader/out" "$root/etc/ssl/certs"
 chroot "$root" chown -R reader: /home/reader
 cp --dereference /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # a proxy before the index may have its own
