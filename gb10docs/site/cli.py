@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -28,10 +29,16 @@ def site() -> None:
 def prepare(root: Path | None, cell_timeout: int, flat_urls: bool) -> None:
     """Write what the site holds besides its pages: notebooks, steps as JSON, Markdown twins, raw snippets."""
     from gb10docs import extras
+    from gb10docs.signals import INTERRUPTED, Interrupted, Signals
     from gb10docs.site.prepare import prepare as write
     from gb10docs.tree import find_root
 
     extras.require("site")
     where = find_root(root)
-    changes = write(where, cell_timeout=cell_timeout, directory_urls=not flat_urls)
+    with Signals() as signals:
+        signals.hold()
+        try:
+            changes = write(where, cell_timeout=cell_timeout, directory_urls=not flat_urls, signals=signals)
+        except Interrupted:
+            sys.exit(INTERRUPTED)
     click.echo("\n".join(changes) or "nothing has changed")

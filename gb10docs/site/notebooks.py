@@ -16,13 +16,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from gb10docs import notes
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
+from gb10docs.signals import Interrupted, Signals
 from gb10docs.site.mathml import BadFormulaError, with_mathml
 from gb10docs.snippets import BadSnippet, read_text
 
@@ -31,6 +32,10 @@ Notebook = dict[str, Any]
 
 TEMPLATES = Path(__file__).parent / "jupyter"
 """For `JUPYTER_PATH`: how mkdocs-jupyter draws a notebook here, without scripts and styles of its own."""
+Mask = Callable[[str], str]
+_KEPT = "masked"
+"""What is kept since secrets are masked in it; what was kept before is made anew."""
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 _MARKER = re.compile(r"^# %%", re.MULTILINE)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _AT = re.compile(r"Cell In\[\d+\], line (\d+)")
@@ -64,16 +69,77 @@ def _text(path: Path) -> str:
         raise BadNotebookError(str(error)) from error
 
 
-def executed(paths: list[Path], cache: Path, *, timeout: float) -> dict[Path, Notebook]:
-    """Notebooks with their outputs, from the cache where nothing has changed.
+def executed(
+    paths: list[Path],
+    cache: Path,
+    *,
+    timeout: float,
+    mask: Mask = str,
+    signals: Signals | None = None,
+) -> dict[Path, Notebook]:
+    """Notebooks with their outputs, from the cache where nothing has changed; what is no longer used of that goes.
 
-    As many run at once as there are cores: each has a process of its own. `timeout` is in seconds a cell.
+    As many run at once as there are cores: each has a process of its own.
+
+    Args:
+        paths: The notebooks.
+        cache: Where outputs are kept.
+        timeout: Seconds that a cell may take.
+        mask: What whatever came out is put through before it is kept or told.
+        signals: Those that end it: all that runs is ended, and waited for.
 
     Raises:
         BadNotebookError: A cell fails, or takes longer; the message names file, line and cell.
+        Interrupted: A signal has come.
     """
-    with asyncio.Runner(loop_factory=_Loop) as runner:
-        return runner.run(_executed_at_once(paths, cache, timeout))
+    making = _Making(cache, timeout, mask)
+    try:
+        with asyncio.Runner(loop_factory=_Loop) as runner:
+            found = runner.run(_executed_at_once(paths, making, signals))
+    except asyncio.CancelledError:
+        raise Interrupted from None
+    making.tidy()
+    return {path: masked(notebook, mask) for path, notebook in found.items()}
+
+
+class _Making:
+    """How notebooks are executed, and where outputs are kept."""
+
+    def __init__(self, cache: Path, timeout: float, mask: Mask) -> None:
+        self.cache, self.timeout, self.mask = cache, timeout, mask
+        self._used: set[str] = set()
+
+    def kept(self, key: str) -> Path:
+        """Where the outputs are kept that belong to a key."""
+        self._used.add(f"{key}.json")
+        return self.cache / f"{key}.json"
+
+    def tidy(self) -> None:
+        """Remove what is kept and no longer used."""
+        for path in self.cache.glob("*.json"):
+            if path.name not in self._used:
+                path.unlink(missing_ok=True)
+
+
+def masked(notebook: Notebook, mask: Mask) -> Notebook:
+    """The notebook with what came out of its cells masked; pictures are left alone, sources are the author's."""
+    cells = [
+        {**cell, "outputs": [_masked(output, mask) for output in cell["outputs"]]}
+        if "outputs" in cell
+        else cell
+        for cell in notebook["cells"]
+    ]
+    return {**notebook, "cells": cells}
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list):
+        return [_masked(one, mask) for one in value]
+    if isinstance(value, dict):
+        return {key: one if key in _PICTURES else _masked(one, mask) for key, one in value.items()}
+    return value
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -86,12 +152,22 @@ class _Loop(asyncio.SelectorEventLoop):
         return False
 
 
-async def _executed_at_once(paths: list[Path], cache: Path, timeout: float) -> dict[Path, Notebook]:
+async def _executed_at_once(
+    paths: list[Path], making: _Making, signals: Signals | None
+) -> dict[Path, Notebook]:
+    loop, whole = asyncio.get_running_loop(), asyncio.current_task()
+    if signals and whole:
+
+        def end() -> None:
+            loop.remove_reader(signals)
+            whole.cancel()
+
+        loop.add_reader(signals, end)
     cores = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def one(path: Path) -> Notebook:
         async with cores:
-            return await _executed(path, cache, timeout)
+            return await _executed(path, making)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -101,13 +177,13 @@ async def _executed_at_once(paths: list[Path], cache: Path, timeout: float) -> d
     return {path: notebook.result() for path, notebook in notebooks.items()}
 
 
-async def _executed(path: Path, cache: Path, timeout: float) -> Notebook:
+async def _executed(path: Path, making: _Making) -> Notebook:
     text = _text(path)
     given = _given(text, path)
-    kept = cache / f"{_key(text, given)}.json"
+    kept = making.kept(_key(text, given))
     if kept.is_file():
         return json.loads(kept.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    notebook = await _execute(text, path, timeout, given)
+    notebook = masked(await _execute(text, path, making, given), making.mask)
     write_text(kept, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return notebook
 
@@ -176,7 +252,7 @@ def _given(text: str, path: Path) -> dict[str, str]:
 def _key(text: str, given: dict[str, str]) -> str:
     """Of the notebook, what it reads, Python, every package here, and our own where the notebook uses it."""
     found = {path.name for entry in sys.path for path in Path(entry or ".").glob("*.dist-info")}
-    parts = [text, *given.values(), sys.version, *sorted(found)]
+    parts = [_KEPT, text, *given.values(), sys.version, *sorted(found)]
     if "gb10docs" in text:
         parts.append(_package(Path(__file__).parents[1]))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -190,7 +266,7 @@ def _package(folder: Path) -> str:
     )
 
 
-async def _execute(text: str, path: Path, timeout: float, given: dict[str, str]) -> Notebook:
+async def _execute(text: str, path: Path, making: _Making, given: dict[str, str]) -> Notebook:
     """Run every cell in a fresh kernel of this very Python, in a folder that holds what is given."""
     import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
@@ -221,7 +297,7 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
             transport="ipc",
         )
         client = NotebookClient(
-            notebook, km=manager, timeout=timeout, record_timing=False,
+            notebook, km=manager, timeout=making.timeout, record_timing=False,
             resources={"metadata": {"path": folder}},
             on_cell_start=begun, on_cell_executed=ended,
         )  # fmt: skip
@@ -229,17 +305,19 @@ async def _execute(text: str, path: Path, timeout: float, given: dict[str, str])
             await client.async_execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
         except CellTimeoutError as error:
             raise BadNotebookError(
-                f"{_place(notebook, at, path)} still runs after {timeout:g} s: make it faster"
+                f"{_place(notebook, at, path)} still runs after {making.timeout:g} s: make it faster"
             ) from error
         except CellExecutionError as error:
             line = _failing_line(error.traceback)
             raise BadNotebookError(
-                f"{_place(notebook, at, path, line)} failed: {error.ename}: {error.evalue}"
+                f"{_place(notebook, at, path, line)} failed: {making.mask(f'{error.ename}: {error.evalue}')}"
             ) from error
         except DeadKernelError as error:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError from error
-            raise BadNotebookError(f"{_place(notebook, at, path)} ended its Python: {error}") from error
+            raise BadNotebookError(
+                f"{_place(notebook, at, path)} ended its Python: {making.mask(str(error))}"
+            ) from error
     return json.loads(json.dumps(notebook))  # type: ignore[no-any-return]
 
 

@@ -9,50 +9,89 @@ Everything goes to its place below `docs/`, because that is the one folder that 
   `lesson-03.json`.
 
 What was written last time and has no source any more is removed; `.cache/gb10docs/` remembers it, and keeps
-executed notebooks.
+executed notebooks. Whatever of yours is in the place of one of these stops it before anything is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gb10docs
-from gb10docs import evidence_page, schemas
-from gb10docs.atomic import CannotWriteError, write_text
+from gb10docs import evidence_page, private, schemas
+from gb10docs.atomic import read_inside, write_inside
 from gb10docs.pages import read_page
+from gb10docs.signals import Signals
 from gb10docs.site import contracts, engines, notebooks, reference, steps_json, twins
-from gb10docs.tree import page_paths
+from gb10docs.site.output import CACHE, Files, Output
+from gb10docs.tree import OutsideError, page_paths, refuse_unfit
 
-CACHE = ".cache/gb10docs"
 GENERATED = ("docs/**/*.ipynb", "docs/**/*.json", "docs/**/*.txt", "docs/snippets/", "docs/evidence/index.md")
 """What `.gitignore` lists, with `!docs/evidence/**/*.json` after it: ledgers are committed."""
-
-Files = dict[str, str]
-"""Text by path below `docs/`, with forward slashes."""
+_EVIDENCE = "evidence/index.md"
 
 
-def prepare(root: Path, *, cell_timeout: float = 60.0, directory_urls: bool = True) -> list[str]:
+def prepare(
+    root: Path, *, cell_timeout: float = 60.0, directory_urls: bool = True, signals: Signals | None = None
+) -> list[str]:
     """Write what the site holds besides its pages; returns what has changed, in words.
 
-    `cell_timeout` is in seconds; `directory_urls` is MkDocs' `use_directory_urls`, off in an offline site.
+    Args:
+        root: The tree.
+        cell_timeout: Seconds that a cell of a notebook may take.
+        directory_urls: MkDocs' `use_directory_urls`, off in an offline site.
+        signals: Those that it ends on, in good order; none where they are somebody else's.
 
     Raises:
-        GB10DocsError: A page, snippet, ledger or notebook is wrong; the message says where.
+        GB10DocsError: A page, snippet, ledger or notebook is wrong, or a file of yours is in the way; the message
+            says where.
+        Interrupted: A signal has come.
     """
-    docs = root / "docs"
-    executed = notebooks.executed(notebooks.sources(docs), root / CACHE / "notebooks", timeout=cell_timeout)
+    go_on = signals.take if signals else _nothing
+    _refuse_links(root)
+    done = [*_write_committed(root, go_on)]
+    executed = notebooks.executed(
+        notebooks.sources(root / "docs"),
+        root / CACHE / "notebooks",
+        timeout=cell_timeout,
+        mask=private.of_tree(root).text,
+        signals=signals,
+    )
     files: Files = {
-        path.relative_to(docs).with_suffix(".ipynb").as_posix(): notebooks.as_ipynb(
+        path.relative_to(root / "docs").with_suffix(".ipynb").as_posix(): notebooks.as_ipynb(
             notebook, path, directory_urls=directory_urls
         )
         for path, notebook in executed.items()
     }
-    files |= _evidence_page(root)
-    committed = {**_engine_pages(root), **_reference_pages(root)}
-    done = [*_write(docs, committed), *_write(docs, files)]
-    rest = {**_schemas(root), **_snippets_and_steps(root), **_twins(root, executed)}
-    return [*done, *_write(docs, rest), *_tidy(root, sorted({*files, *rest}))]
+    files[_EVIDENCE] = evidence_page.render(root)
+    files |= {**_schemas(root), **_snippets_and_steps(root), **_twins(root, executed, files[_EVIDENCE])}
+    return [*done, *Output(root).write(files, go_on)]
+
+
+def _nothing() -> None:
+    pass
+
+
+def _refuse_links(root: Path) -> None:
+    """What is copied to the site lies in the tree, whatever it is, and so does what is remembered."""
+    for folder, folders, names in os.walk(root / "docs"):
+        for name in (*folders, *names):
+            path = Path(folder, name)
+            if path.is_symlink():
+                refuse_unfit(path, root)
+    for place in (CACHE, f"{CACHE}/notebooks"):
+        if (root / place).resolve() != root.resolve() / place:
+            raise OutsideError(f"{root / place}: lies behind a link: take the link away")
+
+
+def _write_committed(root: Path, go_on: Callable[[], None]) -> Iterator[str]:
+    """The pages of this program's own tree that are made from it; git keeps what they were."""
+    for name, text in sorted({**_engine_pages(root), **_reference_pages(root)}.items()):
+        go_on()
+        if read_inside(root, f"docs/{name}") != text.encode():
+            write_inside(root, f"docs/{name}", text)
+            yield f"wrote docs/{name}"
 
 
 def _reference_pages(root: Path) -> Files:
@@ -68,10 +107,6 @@ def _reference_pages(root: Path) -> Files:
 def _engine_pages(root: Path) -> Files:
     """Pages that hold tables of what engines do."""
     return engines.pages(root) if _is_ours(root) else {}
-
-
-def _evidence_page(root: Path) -> Files:
-    return {"evidence/index.md": evidence_page.render(root)}
 
 
 def _schemas(root: Path) -> Files:
@@ -91,8 +126,12 @@ def _snippets_and_steps(root: Path) -> Files:
     return files
 
 
-def _twins(root: Path, executed: dict[Path, notebooks.Notebook]) -> Files:
-    made = [twins.twin(path, root) for path in _pages(root)]
+def _twins(root: Path, executed: dict[Path, notebooks.Notebook], evidence: str) -> Files:
+    """Of every page, the Evidence page as it will be among them, and of every notebook."""
+    generated = root / "docs" / _EVIDENCE
+    made = [twins.twin(path, root) for path in _pages(root) if path != generated]
+    made.append(twins.text_twin(generated, root, evidence))
+    made.sort(key=lambda one: one.file)
     made += [
         twins.notebook_twin(path, root, notebooks.as_markdown(notebook))
         for path, notebook in executed.items()
@@ -108,28 +147,3 @@ def _pages(root: Path) -> list[Path]:
 def _is_ours(root: Path) -> bool:
     """Whether the program that runs is the one in this tree."""
     return (root / "gb10docs").resolve() == Path(gb10docs.__file__).parent.resolve()
-
-
-def _write(docs: Path, files: Files) -> Iterator[str]:
-    """Write what is not so already."""
-    for name, text in sorted(files.items()):
-        path = docs / name
-        if not path.is_file() or path.read_bytes() != text.encode():
-            write_text(path, text)
-            yield f"wrote docs/{name}"
-
-
-def _tidy(root: Path, names: list[str]) -> Iterator[str]:
-    """Remove what was written last time and is not written any more."""
-    memory = root / CACHE / "written.txt"
-    before = memory.read_text(encoding="utf-8").splitlines() if memory.is_file() else []
-    for name in sorted({*before} - {*names}):
-        path = root / "docs" / name
-        if path.is_file() and path.resolve().is_relative_to((root / "docs").resolve()):
-            try:
-                path.unlink()
-            except OSError as error:
-                raise CannotWriteError(f"{path}: cannot be removed: {error.strerror}") from error
-            yield f"removed docs/{name}"
-    if before != names:
-        write_text(memory, "".join(f"{name}\n" for name in names))

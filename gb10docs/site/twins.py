@@ -56,6 +56,13 @@ def twin(path: Path, root: Path) -> Twin:
     return Twin(twin_name(path, root), page.title, _description(lines[:front], path), len(page.steps), text)
 
 
+def text_twin(path: Path, root: Path, markdown: str) -> Twin:
+    """The twin of a page without steps, of its text."""
+    lines = page_lines(markdown)
+    title = next((line[2:] for line in lines if line.startswith("# ")), path.stem)
+    return Twin(twin_name(path, root), title, "", 0, "\n".join(_plain(lines)).strip("\n") + "\n")
+
+
 def notebook_twin(path: Path, root: Path, markdown: str) -> Twin:
     """The twin of a notebook, of its text."""
     title = next((line[2:] for line in markdown.split("\n") if line.startswith("# ")), path.stem)
