@@ -76,7 +76,12 @@ class BadChoice(GB10DocsError):
 def fit(
     model: str, format_name: str, context: str, batch: int, machine: str, cache: str, json_file: str
 ) -> None:
-    """Say whether a model fits a machine, and how fast it can be there at most."""
+    """Say whether a model fits a machine, and how fast it can be there at most.
+
+    The weights are counted from the configuration, and in the checkpoint's own quantization: as its tensors are where
+    they are here, else as it declares. Exit status: 0; 2 if the model or its quantization is not known, which
+    --format then has to name.
+    """
     from gb10docs import roofline
 
     found = roofline.find(model)

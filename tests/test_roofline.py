@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -11,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from checkpoint_samples import headers_only, nvfp4_shapes, qwen3_8b
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gb10docs.checkpoints.declared import declared
 from gb10docs.errors import GB10DocsError
@@ -1219,6 +1222,55 @@ def test_what_is_no_folder_is_no_model(tmp_path: Path, place: str) -> None:
     done = fit(given)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert f"no model '{given}'" in done.stderr
+
+
+ODD = st.sampled_from([
+    None, True, -1, 0, 1, 3, 10**20, 0.5, float("nan"), "", "fp8", "full_attention", "M*E-", [], [1], ["M"], {},
+    {"a": 1}, {"bits": 4}, {"weights": {"num_bits": 4}}, [{"dtype": "fp4"}], "\u202e", {"quant_algo": "FP8"},
+])  # fmt: skip
+WHOLE: list[dict[str, Any]] = [
+    *(row["config"] for row in read("models").values()),
+    DEEPSEEK_V3,
+    QWEN3_NEXT,
+    QWEN3_VL,
+    MISTRAL_SMALL,
+    GEMMA3,
+    {"dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 8, "vocab_size": 8, "moe": {"num_experts": 2}},
+]
+WORDS = [
+    "quantization_config", "compression_config", "quantization", "quant_method", "quant_algo", "format", "bits",
+    "group_size", "config_groups", "group_0", "weights", "num_bits", "kv_cache_scheme", "quantized_layers", "ignore",
+    "modules_to_not_convert", "weight_block_size", "extra_config", "global_quant_config", "text_config", "layer_types",
+    "vision_config", "num_hidden_layers", "hybrid_override_pattern", "sliding_window", "use_sliding_window",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_configuration_makes_it_stumble(tmp_path: Path, data: st.DataObject) -> None:
+    config = copy.deepcopy(data.draw(st.sampled_from(WHOLE)))
+    for _ in range(data.draw(st.integers(0, 5))):
+        inside = [config, *(each for each in config.values() if isinstance(each, dict))]
+        where = data.draw(st.sampled_from(inside))
+        where[data.draw(st.sampled_from([*WORDS, *where]))] = copy.deepcopy(data.draw(ODD))
+    name = data.draw(
+        st.sampled_from(["config.json", "params.json", "hf_quant_config.json", "quantize_config.json"])
+    )
+    for path in tmp_path.iterdir():
+        path.unlink()
+    folder(tmp_path, TINY)
+    (tmp_path / name).write_text(json.dumps(config))
+    if name == "params.json":
+        (tmp_path / "config.json").unlink()
+    try:
+        found = find(str(tmp_path))
+        chosen = found.own or FORMATS.get(found.format)
+        if chosen is not None and chosen.suits(found):
+            assert math.isfinite(estimate(found, chosen, GB10, context=1000).ceiling_tok_s)
+        else:
+            assert found.refusal or not found.experts
+    except GB10DocsError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - any of them will do
 
 
 # What is shown.

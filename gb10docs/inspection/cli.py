@@ -28,7 +28,9 @@ from gb10docs.inspection.expectation import Scheme
 def inspect(place: str, revision: str | None, expect: str | None, json_file: Path | None) -> None:
     """Say what a checkpoint really is: formats, shapes, bits, what stayed 16-bit, and the traps.
 
-    Reads headers and configuration only, from the hub too. Exit status: 0; 1 if it is not what --expect names, or is
+    Reads headers and configuration only, from the hub too. Knows what Model Optimizer, compressed-tensors, AWQ, GPTQ,
+    AutoRound, bitsandbytes, MLX and quark write, DeepSeek's and gpt-oss's own files, and Mistral's; what it does not
+    know it calls unknown, and --expect refuses it. Exit status: 0; 1 if it is not what --expect names, or is
     incomplete; 2 if there is no checkpoint, or one that cannot be true.
     """
     from gb10docs.inspection import command

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gb10docs.roofline.fields import BadConfig, Fields
 
-PARTS = ("vision_config", "audio_config", "sound_config")
-"""Keys of what reads something else than text."""
+PARTS = ("vision_config", "audio_config", "sound_config", "vision_encoder")
+"""Keys of what reads something else than text; the last is Mistral's own."""
 
 
 def values(outer: Fields, hidden: int) -> int | None:
