@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from trees import Tree
 
 from gb10docs.compose import BadService, Mount, read_service
@@ -209,3 +210,19 @@ def test_a_folder_without_a_file(tree: Tree) -> None:
         said
         == "docs/p.md:3 (a.sh): 'serves' names compose/y, which holds no compose.yaml: name the folder of one"
     )
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("compose/*/compose.yaml")), ids=lambda path: path.parent.name
+)
+def test_a_service_may_do_no_more_than_it_needs(path: Path) -> None:
+    """And one that shares memory with the machine, or may write in its image, says why."""
+    text = path.read_text()
+    for service in yaml.safe_load(text)["services"].values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in service
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert service.get("ipc", "private") == "private" or "# SGLang" in text or "# TensorRT-LLM" in text
+        assert service.get("read_only") is True or "# Not read-only: " in text
+        assert all(mount.get("read_only") is True for mount in service["volumes"] if mount["type"] == "bind")
