@@ -13,12 +13,22 @@
 
 # Sourced with the paths of two pipes: for what is reported of a step, and for what a Python step inherits.
 
+# $0 would be the path of the pipe that the session reads.
 BASH_ARGV0=bash
 builtin readonly "__gb_answers=$1" "__gb_told=$2"
 
+# What follows __gb_failed in the trap: only what the trap itself runs can return from the file, and only there, not in
+# a function, is the DEBUG trap of the snippet seen.
+__gb_then='|| case $? in 1) builtin return "$__gb_stopped";; 2) __gb_spare "$(builtin trap -p DEBUG)";; esac; }'
+# The last line is for a snippet that has closed the descriptor that it traces to: the redirections fail then.
+builtin readonly __gb_trap='{ __gb_failed "$?" "${LINENO-}" "${PIPESTATUS[@]}" '"$__gb_then"\
+' {__gb_copy}>&"$((__gb_ended=$?,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))"'\
+' {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&1'\
+' || { __gb_failed "$((__gb_fd=__gb_copy=2,__gb_ended))" "${LINENO-}" "${PIPESTATUS[@]}" '"$__gb_then"
+
 __gb_arm() {
   __gb_failures= __gb_stopped= __gb_flags= __gb_through=0 __gb_spared=0
-  builtin trap '{ __gb_failed "$?" "${LINENO-}" "${PIPESTATUS[@]}" || case $? in 1) builtin return "$__gb_stopped";; 2) __gb_spare "$(builtin trap -p DEBUG)";; esac; } {__gb_copy}>&"$((__gb_ended=$?,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))" {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&1 || { __gb_fd=2 __gb_copy=2; __gb_failed "$__gb_ended" "${LINENO-}" "$__gb_ended" || case $? in 1) builtin return "$__gb_stopped";; esac; }' ERR
+  builtin trap "$__gb_trap" ERR
   builtin set -eE -o pipefail
 }
 
