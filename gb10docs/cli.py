@@ -13,7 +13,7 @@ import click
 from click.shell_completion import shell_complete
 
 import gb10docs
-from gb10docs.errors import GB10DocsError
+from gb10docs.errors import GB10DocsError, is_sick
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Tree that holds docs/ and snippets/."
@@ -287,6 +287,9 @@ def main() -> int:
         refused = _refused_by_stdout(error)
         if refused:
             print(f"gb10docs: standard output cannot be written: {refused}", file=sys.stderr)
+            return WRONG_INPUT
+        if is_sick(error):
+            print(f"gb10docs: this machine has run out of something: {error}", file=sys.stderr)
             return WRONG_INPUT
         _report_fault()
         return CRASHED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from collections.abc import Callable, Iterable
 
@@ -15,6 +16,18 @@ class GB10DocsError(Exception):
     """
 
     exit_code = 2
+
+
+SICK = {
+    *(errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.ENOMEM, errno.EAGAIN, errno.E2BIG, errno.EROFS, errno.EIO),
+}
+"""What a machine says that has no room, memory, processes or descriptors left: a misfortune, and no fault of ours."""
+
+
+def is_sick(error: BaseException) -> bool:
+    """Whether an error tells of a machine that has run out of something."""
+    return isinstance(error, OSError) and error.errno in SICK
 
 
 class NotServed(GB10DocsError):

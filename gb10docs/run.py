@@ -6,7 +6,6 @@ whatever happens, nothing of the run is left when it ends, and what has come out
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 import gb10docs
 from gb10docs import blame, machine, ports, private, servers, standing_alone
 from gb10docs.commands import Commands
-from gb10docs.errors import GB10DocsError, NotServed, come_what_may
+from gb10docs.errors import GB10DocsError, NotServed, come_what_may, is_sick
 from gb10docs.expect import check
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
@@ -33,11 +32,6 @@ from gb10docs.workplace import FetchProgress, Workplace, workplace
 Keep = Callable[[Plan, Report], None]
 """What takes a page's report to where it is kept."""
 INTERRUPTED = "interrupted"
-_SICK = {
-    *(errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    *(errno.ENOMEM, errno.EAGAIN, errno.E2BIG, errno.EROFS, errno.EIO),
-}
-"""What a machine says that has no room, memory, processes or descriptors left: a step's misfortune, not our fault."""
 
 
 def run_plans(
@@ -236,7 +230,7 @@ class PageRun:
         try:
             result = self._replace(planned) if planned.action is Action.REPLACE else self._execute(planned)
         except (GB10DocsError, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in _SICK:
+            if isinstance(error, OSError) and not is_sick(error):
                 raise
             result = self._could_not(planned, error)
         result.started, result.duration_s = started, round(time.monotonic() - begun, 4)

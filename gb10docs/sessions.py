@@ -291,6 +291,10 @@ class _Shell:
         trap, status, flags, options, failures, through = (
             record.decode(errors="replace") for record in records
         )
+        if not status.isdecimal() or not _FAILURES.fullmatch(failures):
+            # Somebody else has written into our pipe, and no answer of this shell can be believed any more.
+            self.close(interrupt=True)
+            return Ending(KILLED.exit_code, closed=True, guard_removed=True)
         self.tracing = "".join(flag for flag in "xv" if flag in flags)
         armed = "__gb_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
         found = tuple(_failures(failures))
@@ -444,6 +448,7 @@ _ANSWER_S = 10.0
 _RECORDS = 6
 """What bash reports of a step: ERR trap, exit status, flags, options, where it failed, whether it came to its end."""
 _TOLD = re.compile(r"(\d+)\n(.*?)((?:^declare -.*)?)", re.DOTALL | re.MULTILINE)
+_FAILURES = re.compile(r"(?:\d+ \d+ \d+ [^\n]*\n)*")
 _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
 )

@@ -60,12 +60,24 @@ def find_root(given: Path | None) -> Path:
     Raises:
         NoSuchPage: There is none.
     """
-    start = (given or Path.cwd()).resolve()
+    start = (given or _here()).resolve()
     for folder in [start] if given else [start, *start.parents]:
         if (folder / "docs").is_dir() and (folder / "snippets").is_dir():
             return folder
     where = f"{start} does not hold" if given else f"neither {start} nor a folder above it holds"
     raise NoSuchPage(f"{where} docs/ and snippets/: name the tree with --root DIR")
+
+
+def _here() -> Path:
+    """Where the program was started.
+
+    Raises:
+        NoSuchPage: That folder has been deleted since.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise NoSuchPage("the folder that you are in has been deleted: go to another") from error
 
 
 def page_paths(root: Path) -> dict[str, Path]:
@@ -149,7 +161,7 @@ def _locate(name: str, root: Path, known: Mapping[str, Path]) -> Path:
         raise NoSuchPage(f"'{name}' is the name of {len(meant)} pages: write {' or '.join(meant)}")
     if meant:
         return known[meant[0]]
-    for base in (Path.cwd(), root, root / "docs"):
+    for base in (_here(), root, root / "docs"):
         for path in (base / f"{name}{suffix}" for suffix in ("", *SUFFIXES)):
             if path.suffix in SUFFIXES and _exists(path):
                 return _among(path, root, known)
