@@ -65,7 +65,10 @@ class StandInServer:
 
     def dead(self) -> str:
         """The port is closed."""
-        return "" if ports.is_open(self.port) else "the stand-in server has ended"
+        if ports.is_open(self.port):
+            return ""
+        self._host.failed = True
+        return f"the stand-in server has ended (log: {self._host.stderr})"
 
     def tail(self) -> str:
         """Of the stand-in process's own log."""

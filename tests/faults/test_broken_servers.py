@@ -175,7 +175,7 @@ def test_a_server_that_dies_later_is_told_apart(tmp_path: Path) -> None:
         tmp_path,
         header(f'ready = "http://127.0.0.1:{port}/snippets/"\nsession = "web"')
         + f"echo $$ >pid\nexec {sys.executable} -m http.server --bind 127.0.0.1 {port}\n",
-        "read -r pid <pid\nkill $pid\nwhile kill -0 $pid 2>/dev/null; do :; done\n",
+        "read -r pid <pid\nkill $pid\nwhile grep -q . /proc/$pid/cmdline 2>/dev/null; do :; done\n",
         "echo next\n",
         watcher=watcher,
     )
