@@ -67,8 +67,20 @@ class _Words:
         """Whether nothing of it has been read yet."""
         return not self.words and self.word is None
 
+    cases: int = 0
+    """How many `case` were open before it."""
     redirects: bool = False
     """Whether the next word names a file, and is none of the command's own."""
+
+    @property
+    def in_case(self) -> bool:
+        """Whether a bracket that closes here ends a pattern of a `case`."""
+        return self.cases + self.opens_case() > 0
+
+    def opens_case(self) -> int:
+        """1 where it begins a `case`, -1 where it ends one."""
+        words = [*self.words, self.word or ""]
+        return {"case": 1, "esac": -1}.get(next(dropwhile(_stands_before, words), ""), 0)
 
     def end_word(self) -> None:
         """What follows is another word."""
@@ -95,7 +107,7 @@ class _Reader:
             letter = text[at]
             if line.is_empty:
                 line.begun = at
-            if letter == until and not depth:
+            if letter == until and not depth and not line.in_case:
                 self._keep(line)
                 return at + 1
             if letter == "#" and line.word is None:
@@ -116,10 +128,12 @@ class _Reader:
         return at
 
     def _not_a_word(self, at: int, line: _Words) -> int:
-        """Behind an arithmetic command, a redirection or a line's continuation; 0 where there is none."""
+        """Behind an arithmetic command, an array, a redirection or a line's continuation; 0 where there is none."""
         text = self._text
         if text.startswith("\\\n", at):
             return at + 2
+        if text[at] == "(" and line.word and line.word.endswith("="):
+            return self._array(at + 1)
         if text.startswith("((", at):
             return _arithmetic(text, at) if line.is_empty else 0
         if text[at] not in "<>&":
@@ -133,6 +147,14 @@ class _Reader:
         if redirection and not opening:
             line.redirects = True
         return opening.end() if opening else redirection.end() if redirection else 0
+
+    def _array(self, at: int) -> int:
+        """Behind the bracket that closes `NAME=(`: words, of which none is a command."""
+        text = self._text
+        while at < len(text) and text[at] != ")":
+            begins_word = text[at - 1] in " \t\n("
+            at = self._comment(at) if text[at] == "#" and begins_word else self._piece(at)[1]
+        return at + 1
 
     def _comment(self, at: int) -> int:
         end = self._text.find("\n", at)
@@ -213,6 +235,7 @@ class _Reader:
     def _keep(self, line: _Words) -> None:
         """Note the command that ends here; what `eval` is given is commands too."""
         line.end_word()
+        line.cases += line.opens_case()
         words = tuple(dropwhile(_stands_before, line.words))
         line.words.clear()
         if words:

@@ -54,6 +54,10 @@ COMMANDS = "abcdeg"
         "eval 'a; b'; time c; g",
         """f() { a; }\nf; b "${x:-it's}'}"; c 'it'\\''s'; d $'it\\'s'; e ${x:-'}'}; g""",
         "$(a; (b); c) ; ((1)) && ( (d) ); e \\; x",
+        "x=(a ')' $(b) # c's\n d); c; y+=(e) d; z=() g",
+        "[[ a =~ x ]] || d; [ a ] && e; x[1]=a g",
+        'a "$(case x in (y) ;; x) b;; esac; c)"; d $(case x in x) case y in y) e;; esac; esac); g',
+        'a "$(if :; then case x in x) b;; esac; fi; for y in z; do case x in x) c; esac done; d)"; e; g',
         "",
     ],
 )

@@ -614,7 +614,8 @@ def test_markdown_that_brings_in_a_command_stops_the_build_and_the_run(tree: Tre
     command = [sys.executable, "-m"]
     run = [*command, "gb10docs", "run", "lesson-03", "--root", str(root), "--dry-run"]
     build = [*command, "mkdocs", "build", "--quiet"]
-    for program, status in ((run, 2), (build, 1)):
+    with_zensical = [str(Path(sys.executable).with_name("zensical")), "build"]
+    for program, status in ((run, 2), (build, 1), (with_zensical, 1)):
         done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         assert "brings in a bash fence" in done.stderr
