@@ -135,6 +135,9 @@ def run(
 ) -> None:
     """Run the steps of pages in page order.
 
+    They run as you, and can do what you can. Secrets and the names of your user and machine are masked in all that is
+    printed, reported and recorded; GB10DOCS_SECRETS=NAME,OTHER names variables that are secret besides.
+
     Exit status: 0 all that ran passed; 1 a step failed; 2 the input is wrong, or something could not be written; 3
     nothing could run; 70 a fault of gb10docs itself; 130 interrupted.
     """

@@ -80,7 +80,7 @@ NEEDS = {
         ),
         "",
     ),
-    "secret": ("HF_TOKEN", "A variable that is set in the environment", ""),
+    "secret": ("HF_TOKEN", "A variable that is set in the environment; its value is masked", ""),
     "server": ("trtllm", "A server that an earlier step starts", "A small model behind a real server"),
     "model": ("nvidia/Qwen3-8B-NVFP4", "A model that an earlier step makes", "A small model of that name"),
     "result": ("bench-vllm", "A result that an earlier step makes", ""),
