@@ -535,10 +535,13 @@ class TestBounds:
 
     @staticmethod
     def endless(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
+        """Send a piece again and again, but not for as long as anybody takes it: that much is too much."""
+
         def send(connection: socket.socket) -> None:
             connection.sendall(head)
-            while True:
+            for _ in range(32 * 2**20 // len(piece)):
                 connection.sendall(piece)
+            raise AssertionError("32 MiB were taken")
 
         return send
 
