@@ -322,6 +322,17 @@ class TestTokensNobodySaw:
         assert (request.tpot_s, request.decode_tok_s, request.prefill_tok_s) == (None, None, None)
         assert request.ttft_s == pytest.approx(1.02)
 
+    @pytest.mark.parametrize("hidden", [1, 2, 3, 20])
+    def test_a_little_of_it_is_enough(self, hidden: int) -> None:
+        usage = counted(8 + hidden, completion_tokens_details={"reasoning_tokens": hidden})
+        request = read(ROLE, 0.2, *(each for word in WORDS for each in (0.02, word)), END, usage)
+        assert request.decode_tok_s is None
+
+    def test_reasoning_within_the_text_is_shown(self) -> None:
+        usage = counted(9, completion_tokens_details={"reasoning_tokens": 5})
+        request = read(ROLE, 0.2, *(each for word in WORDS for each in (0.02, word)), END, usage)
+        assert request.tpot_s == pytest.approx(0.02, rel=0.15)
+
     def test_reasoning_that_nothing_tells_of_but_the_silence(self) -> None:
         request = read(ROLE, 1.0, *(each for word in WORDS for each in (0.02, word)), END, counted(208))
         assert request.hidden
@@ -357,8 +368,8 @@ class TestTokensNobodySaw:
         assert request.tpot_s == pytest.approx(0.02)
 
     def test_the_end_of_text_and_rare_characters_hide_nothing(self) -> None:
-        request = read(5.0, *(each for word in WORDS for each in (0.02, word)), END, counted(10))
-        assert request.tpot_s == pytest.approx(0.02, rel=0.3)
+        request = read(5.0, *(each for word in 5 * WORDS for each in (0.02, word)), END, counted(43))
+        assert request.tpot_s == pytest.approx(0.02, rel=0.08)
 
     def test_a_first_short_answer_that_shows_nothing_is_enough_to_begin(self, bench: Bench) -> None:
         silent = answer(ROLE, END, counted(16))
@@ -573,6 +584,26 @@ class TestBounds:
         head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
         with play(PLAIN, models=self.endless(head, b" " * 100_000)) as server:
             assert "lists no model" in bench(server.url).said
+
+    @pytest.mark.parametrize("depth", [200, 900, 940, 980, 2000])
+    @pytest.mark.parametrize(
+        "event",
+        [
+            '{{"error": {}}}',
+            '{{"message": {}, "object": "error"}}',
+            '{{"choices": [{{"finish_reason": {}}}]}}',
+            '{{"choices": [{{"delta": {{"content": {}}}}}]}}',
+            '{{"usage": {{"completion_tokens": {}}}}}',
+            '{{"x": {}}}',
+        ],
+    )
+    def test_a_deep_value_anywhere(self, event: str, depth: int) -> None:
+        deep = event.format("[" * depth + "1" + "]" * depth)
+        for more in ((END,), (END, counted()), (counted(), END)):
+            with pytest.raises(stream.BrokenStreamError):
+                read(deep, *more, '{"error": "at last"}')
+        with pytest.raises(stream.BrokenStreamError):
+            stream.read(0.0, [(0.0, deep.encode())])
 
     @given(st.lists(st.binary(max_size=60), max_size=8))
     def test_noise_is_no_answer(self, pieces: list[bytes]) -> None:

@@ -25,7 +25,7 @@ _REASONING_KEYS = ("reasoning_content", "reasoning")
 MOST_TOKENS = 10**8
 """In one request: more than any model holds."""
 
-_SPARE, _SPARE_SHARE = 2, 0.05
+_SPARE, _SPARE_SHARE = 1, 0.05
 """Tokens beyond one an event that need no explanation: the end of the text, characters of several tokens."""
 
 _NEXT_WORD = re.compile(r"\w\s+\w")
@@ -78,7 +78,7 @@ def read(
         return seen.request(t0, stand_in)
     except _NoEventError:
         raise BrokenStreamError(_no_stream(arrivals, content_type)) from None
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         told = words.shown(repr(error))
         raise BrokenStreamError(f"it does not answer as a chat completion does: {told}.") from error
 
@@ -202,12 +202,13 @@ class _Seen:
         """
         if self.at_first and self.at_last:
             return bool(_unexplained(output, self.at_last))
+        details = self.usage.get("completion_tokens_details") if isinstance(self.usage, dict) else None
+        told = 0 if self.reasoned else _count(details, "reasoning_tokens") or 0
+        if told and output - self.chunks >= min(told, 2):
+            return True
         beyond = _unexplained(output, self.chunks)
         if not beyond:
             return False
-        details = self.usage.get("completion_tokens_details") if isinstance(self.usage, dict) else None
-        if _count(details, "reasoning_tokens") and not self.reasoned:
-            return True
         long_enough = took * min(_NEARLY * beyond / self.chunks, _SILENCE)
         return self.next_words < _WORDS_PER_TOKEN * beyond and before >= long_enough
 

@@ -32,4 +32,8 @@ def sentence(body: object) -> str:
     for key in _KEYS:
         if isinstance(body, dict) and body.get(key):
             body = body[key]
-    return shown(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)) or "no message"
+    try:
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    except RecursionError:
+        text = "what is nested too deeply to be shown"
+    return shown(text) or "no message"
