@@ -964,7 +964,7 @@ SAID: dict[str, tuple[dict[str, Any], str, float]] = {
     "Model Optimizer's blocks": ({"quant_method": "modelopt", "quant_algo": "FP8_PB_WO"}, "FP8", 8),
     "W8A8": (
         {"quant_method": "modelopt", "quant_algo": "W8A8_SQ_PER_CHANNEL"},
-        "INT8, a scale a row",
+        "INT8 (W8A8)",
         8,
     ),
     "INT8 in rows": (compressed("int-quantized", group(8, "int", strategy="channel")), "INT8, a scale", 8),
@@ -1075,6 +1075,29 @@ def test_model_optimizers_own_file_is_read_and_its_cache_too(tmp_path: Path) -> 
     assert "BF16 cache" in fit(place, "--cache", "bf16").stdout
     assert find("nvidia/Qwen3-8B-NVFP4").cache == find("Qwen3-8B-NVFP4").cache == "fp8"
     assert find("Qwen/Qwen3-8B").cache == "bf16"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"hf_quant_config": {"quantization": {"quant_algo": None, "kv_cache_quant_algo": "FP8"}}},
+        {
+            "config": LLAMA_70B
+            | {
+                "quantization_config": {
+                    "quant_method": "compressed-tensors",
+                    "format": "dense",
+                    "kv_cache_scheme": {"num_bits": 8, "type": "float"},
+                }
+            }
+        },
+    ],
+)
+def test_a_cache_alone_can_be_narrow(tmp_path: Path, said: dict[str, Any]) -> None:
+    done = fit(folder(tmp_path, **{"config": LLAMA_70B, **said}))
+    assert done.returncode == 0, done.stderr
+    assert "FP8 cache" in done.stdout
+    assert "It is not quantized" in done.stdout
 
 
 def test_a_cache_that_is_not_known_asks_for_one(tmp_path: Path) -> None:

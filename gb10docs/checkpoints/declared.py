@@ -53,7 +53,8 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
 }
 """By the words of Model Optimizer and compressed-tensors, in capitals, what the tensors can be."""
 
-_UNQUANTIZED = {"", "NONE", "NO_QUANT", "UNQUANTIZED", "DENSE"}
+UNQUANTIZED = frozenset(["", "NONE", "NO_QUANT", "UNQUANTIZED", "DENSE"])
+"""Words, in capitals, that say that weights, a layer or a cache stay as they were."""
 _ALWAYS: Mapping[str, tuple[str, ...]] = {
     "fp8": ("FP8",),
     "fbgemm-fp8": ("FP8",),
@@ -161,7 +162,7 @@ def _own(config: Table) -> Table:
 def _method(own: Table, other: Table, *, from_older: bool) -> str:
     if found := text(own.get("quant_method")):
         return found
-    if other or text(own.get("quant_algo")):
+    if text(own.get("quant_algo")) or (other and other.get("quant_algo", "left out")):
         return "modelopt"
     if text(own.get("qformat_weight")).startswith("fp8"):
         return "fp8"  # in Mistral's own words
@@ -273,9 +274,8 @@ def _quark(own: Table) -> tuple[str, ...]:
     if table(own.get("layer_quant_config")) or table(own.get("layer_type_quant_config")):
         return ("mixed",)
     weights = table(own.get("global_quant_config")).get("weight")
-    weights = (
-        weights[-1] if isinstance(weights, list) and weights else weights
-    )  # the last step is what is stored
+    if isinstance(weights, list) and weights:
+        weights = weights[-1]  # the last of several steps is what is stored
     dtype, scales = text(table(weights).get("dtype")), text(table(weights).get("scale_format"))
     if dtype in ("fp4", "fp4_e2m1", "mx4", "mxfp4") or (
         dtype == "mx" and table(weights).get("mx_element_dtype") == "fp4"
@@ -325,7 +325,7 @@ def _kv_cache(own: Table, other: Table) -> str:
         dtypes = [table(of_keys.get(role)).get("dtype") for role in ("output_tensors", "weight")]
         return "FP8" if any(text(one).startswith("fp8") for one in dtypes) else "quantized"
     word = text(said)
-    return "" if word.upper() in _UNQUANTIZED else word.upper()
+    return "" if word.upper() in UNQUANTIZED else word.upper()
 
 
 def _producer(own: Table, hf_quant_config: Table) -> str:

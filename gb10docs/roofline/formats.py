@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gb10docs.checkpoints.declared import Declared
+from gb10docs.checkpoints.declared import UNQUANTIZED, Declared
 from gb10docs.errors import GB10DocsError
 from gb10docs.roofline.tables import read
 
@@ -82,7 +82,7 @@ def format_of(said: Declared) -> Format | None:
     Raises:
         UnknownFormat: It declares one that is not known here, or a mixture, which only its tensors tell.
     """
-    if not said.word:
+    if said.word.upper() in UNQUANTIZED:
         return None
     named = (
         f"'{said.word}'" if said.word == said.method or not said.method else f"{said.method}'s '{said.word}'"
@@ -115,7 +115,7 @@ def _grouped(scheme: str, said: Declared) -> Format:
     """Integers with a scale of 16 bits for each group, or for each row, which counts for nothing."""
     bits = _GROUPED[scheme]
     stored = bits + (_SCALE_BITS / said.group if said.group else 0)
-    whole = scheme == "INT8" and bool(said.activations)
+    whole = scheme == "INT8" and (bool(said.activations) or said.algorithm.upper().startswith("W8A8"))
     base = FORMATS["int8" if scheme == "INT8" else "int4"]
     usual = base.bits["mlp"] == stored and bool(whole) == (base.arithmetic == 8)
     if usual:
