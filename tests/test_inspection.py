@@ -35,6 +35,7 @@ from gb10docs.inspection.command import inspect
 from gb10docs.inspection.expectation import Scheme
 from gb10docs.inspection.look import look
 from gb10docs.inspection.model import Inspection
+from gb10docs.roofline.tables import read
 
 REPO = "nvidia/Qwen3-8B-NVFP4"
 
@@ -1065,6 +1066,11 @@ def hub(qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
 
     folder = tmp_path_factory.mktemp("broken")
     (folder / "model.safetensors").write_bytes(raw_file(b"nonsense"))
+    mixed = tmp_path_factory.mktemp("mixed")
+    headers_only(mixed / "model.safetensors", qwen3_8b())
+    says_mixed = {"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}
+    shape = read("models")["Qwen3-8B"]["config"] | {"quantization_config": says_mixed}
+    (mixed / "config.json").write_text(json.dumps(shape))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         (folder / "only").mkdir()
@@ -1077,6 +1083,7 @@ def hub(qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
                 "who/whole": qwen,
                 "who/below": folder / "only",
                 "who/short": qwen,
+                "who/mixed": mixed,
             },
         )
         sent: list[int] = []
@@ -1110,6 +1117,22 @@ def test_a_repository_is_inspected_without_fetching_it(hub: tuple[str, list[int]
     assert "39% of the 16.38 GB" in out
     assert len(json.loads(told.read_text())["revision"]) == 40
     assert sum(sent) < 500_000
+
+
+def test_a_mixture_in_a_repository_is_measured_on_its_headers(
+    hub: tuple[str, list[int]], tmp_path: Path
+) -> None:
+    address, sent = hub
+    before = sum(sent)
+    done = subprocess.run(
+        [sys.executable, "-m", "gb10docs", "fit", "who/mixed", "--json", "-"],
+        env={**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "HF_TOKEN": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert round(json.loads(done.stdout)["weight_bytes"] / 1e9, 3) == 6.397
+    assert sum(sent) - before < 500_000
 
 
 @pytest.mark.parametrize(
