@@ -30,7 +30,7 @@ def write_text(path: Path, text: str) -> None:
             return
         path = Path(os.path.realpath(path))
         _make(path.parent)
-        _remove_stale(path)
+        remove_left(path)
         beside = _beside(path)
         try:
             beside.write_bytes(data)
@@ -203,17 +203,3 @@ def _refuse_closed(stream: Path) -> None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _remove_stale(path: Path) -> None:
-    """What processes that were killed while they wrote there have left beside it."""
-    start = f".{path.name}."
-    for name in os.listdir(path.parent):  # noqa: PTH208  a folder of a site has hundreds
-        writer = name.removeprefix(start)
-        if (
-            name != writer
-            and writer.isascii()
-            and writer.isdecimal()
-            and not Path(f"/proc/{writer}").exists()
-        ):
-            path.with_name(name).unlink(missing_ok=True)

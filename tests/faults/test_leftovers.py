@@ -164,3 +164,16 @@ def test_a_forged_answer_is_no_answer(program: Program) -> None:
     assert (status, err) == (1, ""), out
     assert [step["outcome"] for step in program.steps()] == ["failed", "failed"]
     assert program.steps()[1]["stdout"] == "next\n"
+
+
+@pytest.mark.parametrize("text", ["builtin() { :; }", "ulimit -n 3", "kill -STOP $$"])
+def test_a_shell_without_its_means_costs_one_step(program: Program, text: str) -> None:
+    """Bash cannot report then: the step fails when its time is over, and the next has a shell of its own."""
+    program.page(header('timeout = "1s"') + f"{text}\n", "echo next\n")
+    status, out, err = program.run(
+        *("run", "page", "--root", str(program.root), "--target", "gb10", "--keep-going"),
+        *("--json", str(program.json)),
+    )
+    assert (status, err) == (1, ""), out
+    assert [step["outcome"] for step in program.steps()] == ["failed", "passed"]
+    assert program.left() == []
