@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TextIO
 
@@ -21,11 +21,11 @@ _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _REORDERS = r"[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 _NOT_FIT = re.compile(f"{_SEQUENCE}|{_CONTROL}|{_REORDERS}")
 _UNSEEN = (
-    (0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x80, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
     (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0F),
     (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFF), (0xE0000, 0xE01EF),
 )  # fmt: skip
-"""Code points that draw nothing, reorder what is around them, or are none: first and last of each range."""
+"""Code points beyond ASCII that draw nothing, reorder what is around them, or are none: first and last of a range."""
 
 
 def printable(text: str) -> str:
@@ -43,20 +43,29 @@ def is_fit(name: str) -> bool:
     return name == on_one_line(name) and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
+CONTROL = bytes((*range(0x09), *range(0x0B, 0x20), 0x7F))
+"""Control characters, in UTF-8, but for tabs and line ends."""
+
+
+@cache
+def controls() -> re.Pattern[bytes]:
+    """Terminal control sequences and control characters, in UTF-8."""
+    return re.compile(_SEQUENCE.encode() + rb"|[\x00-\x08\x0b-\x1f\x7f]")
+
+
 @cache
 def unseen() -> re.Pattern[bytes]:
-    """Whatever is taken out of a text before it is shown anywhere, in UTF-8, and all else that nobody sees."""
+    """Whatever else is taken out of a text before it is shown anywhere, in UTF-8, and all that nobody sees."""
     lasts: dict[bytes, bytearray] = {}
     for first, last in _UNSEEN:
         for code in range(first, last + 1):
             *head, end = chr(code).encode("utf-8", "surrogatepass")
             lasts.setdefault(bytes(head), bytearray()).append(end)
-    classes = (re.escape(head) + b"[" + _classed(ends) + b"]" for head, ends in lasts.items())
-    return re.compile(b"|".join([_SEQUENCE.encode(), rb"[\x00-\x08\x0b-\x1f]", *classes]))
-
-
-def _classed(ends: Iterable[int]) -> bytes:
-    return b"".join(rb"\x%02x" % end for end in ends)
+    classed = (
+        re.escape(head) + b"[" + b"".join(rb"\x%02x" % end for end in ends) + b"]"
+        for head, ends in lasts.items()
+    )
+    return re.compile(b"|".join(classed))
 
 
 class Printing:

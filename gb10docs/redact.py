@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
 from gb10docs.places import Places
-from gb10docs.printing import unseen
+from gb10docs.printing import CONTROL, controls, unseen
 from gb10docs.tokens import Span, token_spans, token_under_way
 
 SHORTEST_SECRET = 4
@@ -91,7 +91,7 @@ class Redactor:
 
     def settled(self, data: bytes) -> int:
         """Up to where the data does not end in what may be the beginning of a secret."""
-        tail = _View(data[-512:]).rewritten(unseen()).squeezed()
+        tail = _shown(_View(data[-512:])).squeezed()
         begun = max((_begun(tail.text, needle) for needle in self._labels), default=0)
         letters = len(tail.text) - begun
         at = tail.origin(letters, letters + 1)[0] if begun else len(data[-512:])
@@ -227,8 +227,8 @@ def _views(data: bytes) -> Iterator[_View]:
     """A text as it is, as reports show it, and as a terminal does; those that are not the same."""
     plain = _View(data)
     yield plain
-    shown = plain.rewritten(unseen())
-    if shown.text != data:
+    shown = _shown(plain)
+    if shown is not plain:
         yield shown
     struck = plain
     for _ in range(_ERASINGS):
@@ -236,7 +236,17 @@ def _views(data: bytes) -> Iterator[_View]:
             break
         struck = struck.rewritten(_ERASED)
     if struck is not plain:
-        yield struck.rewritten(unseen())
+        yield _shown(struck)
+
+
+def _shown(view: _View) -> _View:
+    """As reports show it; the view itself where nothing of it is taken out for that."""
+    if len(view.text.translate(None, CONTROL)) != len(view.text):
+        view = view.rewritten(controls())
+    if not view.text.isascii():
+        shown = view.rewritten(unseen())
+        view = shown if len(shown.text) != len(view.text) else view
+    return view
 
 
 def _as_utf8(data: bytes) -> bytes:
