@@ -1075,6 +1075,7 @@ def test_model_optimizers_own_file_is_read_and_its_cache_too(tmp_path: Path) -> 
     assert "BF16 cache" in fit(place, "--cache", "bf16").stdout
     assert find("nvidia/Qwen3-8B-NVFP4").cache == find("Qwen3-8B-NVFP4").cache == "fp8"
     assert find("Qwen/Qwen3-8B").cache == "bf16"
+    assert [len(find(name).notes) for name in ("nvidia/Qwen3-14B-NVFP4", "nvidia/Qwen3-8B-NVFP4")] == [1, 0]
 
 
 @pytest.mark.parametrize(

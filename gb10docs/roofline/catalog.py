@@ -26,6 +26,9 @@ class UnknownModel(GB10DocsError):
     """A name that is no model here, no folder, and nothing that the hub has."""
 
 
+UNRECORDED = "Whether this checkpoint declares a narrower KV cache is not recorded here: --cache fp8 counts it as such."
+"""Of a checkpoint whose configuration did not come with gb10docs."""
+
 MODELS = tuple(read("models"))
 """Names of the models whose shapes come with gb10docs."""
 
@@ -45,8 +48,15 @@ def known(name: str) -> Model | None:
         found = next((spelling for spelling in formats if spelling.lower() == name.lower()), None)
         if found is not None:
             model = bundled(bundle)
-            cache = row.get("caches", {}).get(_with_owner(found, row.get("checkpoints", {})), model.cache)
-            return replace(model, format=formats[found] or model.format, cache=cache)
+            repository = _with_owner(found, row.get("checkpoints", {}))
+            cache = row.get("caches", {}).get(repository)
+            unsure = repository in row.get("checkpoints", {}) and cache is None
+            return replace(
+                model,
+                format=formats[found] or model.format,
+                cache=cache or model.cache,
+                notes=(*model.notes, *([UNRECORDED] if unsure else [])),
+            )
     return None
 
 
