@@ -9,7 +9,8 @@
 # Nothing of this may show in a snippet's streams, though the snippet may have tracing on and a DEBUG trap set. So
 # whatever is called while that may be so stands in a group whose redirections, which are never traced, first do what
 # has to be done: keep $? and a copy of the descriptor that traces go to, and let traces and output go nowhere.
-# What is called then switches tracing off and puts the descriptor back.
+# What is called then switches tracing off and puts the descriptor back. Where a snippet has closed that descriptor, or
+# has left no room for another, they fail, and bash expands them once more to say so: so only the first $? is kept.
 
 # Sourced with the paths of two pipes: for what is reported of a step, and for what a Python step inherits.
 
@@ -20,14 +21,14 @@ builtin readonly "__gb_answers=$1" "__gb_told=$2"
 # What follows __gb_failed in the trap: only what the trap itself runs can return from the file, and only there, not in
 # a function, is the DEBUG trap of the snippet seen.
 __gb_then='|| case $? in 1) builtin return "$__gb_stopped";; 2) __gb_spare "$(builtin trap -p DEBUG)";; esac; }'
-# The last line is for a snippet that has closed the descriptor that it traces to: the redirections fail then.
+# The last line is for redirections that fail.
 builtin readonly __gb_trap='{ __gb_failed "$?" "${LINENO-}" "${PIPESTATUS[@]}" '"$__gb_then"\
-' {__gb_copy}>&"$((__gb_ended=$?,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))"'\
+' {__gb_copy}>&"$((__gb_was<0?__gb_was=$?:0,__gb_window=__gb_spared,__gb_fd=${BASH_XTRACEFD:-2}))"'\
 ' {BASH_XTRACEFD}>|/dev/null >|/dev/null 2>&1'\
-' || { __gb_failed "$((__gb_fd=__gb_copy=2,__gb_ended))" "${LINENO-}" "${PIPESTATUS[@]}" '"$__gb_then"
+' || { __gb_failed "$((__gb_fd=__gb_copy=2,__gb_was))" "${LINENO-}" "$__gb_was" '"$__gb_then"
 
 __gb_arm() {
-  __gb_failures= __gb_stopped= __gb_flags= __gb_through=0 __gb_spared=0
+  __gb_failures= __gb_stopped= __gb_flags= __gb_through=0 __gb_spared=0 __gb_was=-1 __gb_ended=-1
   builtin trap "$__gb_trap" ERR
   builtin set -eE -o pipefail
 }
@@ -35,7 +36,7 @@ __gb_arm() {
 # Called by the ERR trap with $?, LINENO and PIPESTATUS. Returns 0 where bash may go on as it would without us, 1 where
 # the file must stop, 2 where a pipe is spared.
 __gb_failed() {
-  __gb_flags=${__gb_flags:-$-}
+  __gb_flags=${__gb_flags:-$-} __gb_was=-1
   builtin set +x
   __gb_restore_trace
   if ((${#FUNCNAME[@]} == 2 && BASH_SUBSHELL == 0)); then
@@ -58,7 +59,7 @@ __gb_failed() {
 
 # Finds the part of a pipe that has failed, of how many parts, and its status; part 0 if none has.
 __gb_find() {
-  __gb_part=0 __gb_parts=$(($# - 2)) __gb_ended=$1 __gb_piped=0
+  __gb_part=0 __gb_parts=$(($# - 2)) __gb_code=$1 __gb_piped=0
   builtin shift 2
   while (($#)); do
     (($1 == 0)) || __gb_piped=$1
@@ -68,12 +69,12 @@ __gb_find() {
     fi
     builtin shift
   done
-  if ((__gb_piped != __gb_ended)); then
+  if ((__gb_piped != __gb_code)); then
     # Bash sets PIPESTATUS for no compound command: this is still that of an earlier pipe.
-    __gb_part=1 __gb_parts=1 __gb_status=$__gb_ended
+    __gb_part=1 __gb_parts=1 __gb_status=$__gb_code
     # Where none but the redirection of one has failed, LINENO too is that of an earlier command.
     case ${BASH_COMMAND-} in '[['* | '(('*) ;; *) __gb_parts=0 ;; esac
-  elif ((__gb_window && __gb_ended == 141 && __gb_parts == 1)) && [[ ${BASH_COMMAND::1} != '(' ]]; then
+  elif ((__gb_window && __gb_code == 141 && __gb_parts == 1)) && [[ ${BASH_COMMAND::1} != '(' ]]; then
     # No command but perhaps a subshell has come since a pipe was spared: a function that ends with it hands its 141 on.
     __gb_part=0
   fi
@@ -124,11 +125,10 @@ __gb_report() {
   builtin printf '\0%s\0%s\0%s\0%s\0%s\0' "${__gb_stopped:-$__gb_ended}" "$__gb_flags" "$SHELLOPTS" "$__gb_failures" "$__gb_through" >"$__gb_answers"
 }
 
-# The same, where the snippet has closed the descriptor that it traces to: nothing is traced then. BASH_XTRACEFD=9 where
-# 9 is closed leaves 1 in $? and is no failure to bash, so that a file whose end is not seen may have come to it.
+# The same where those redirections fail: nothing is traced then.
 __gb_untraced() {
   builtin set +x
-  __gb_fd=2 __gb_copy=2 __gb_through=1
+  __gb_fd=2 __gb_copy=2
   __gb_report
 }
 

@@ -453,7 +453,7 @@ _EXPORT = re.compile(
     r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
 )
 _REPORT = (
-    '{ __gb_report;} {__gb_copy}>&"$((__gb_ended=$?,__gb_fd=${BASH_XTRACEFD:-2}))"'
+    '{ __gb_report;} {__gb_copy}>&"$((__gb_ended<0?__gb_ended=$?:0,__gb_fd=${BASH_XTRACEFD:-2}))"'
     " {BASH_XTRACEFD}>|/dev/null||__gb_untraced"
 )
 """What bash reads after a snippet, letter by letter, hence the short names; `driver.bash` says what the redirections

@@ -170,6 +170,15 @@ def test_taking_away_what_bash_knows_of_itself_hides_no_failure(tmp_path: Path, 
     assert [step.stdout for step in steps] == ["", "", "alive\n"]
 
 
+def test_no_room_for_descriptors_hides_no_status(tmp_path: Path) -> None:
+    steps = run(
+        tmp_path, "ulimit -n 10\n", "[[ a == b ]] && echo no\n", "(exit 3)\necho no\n", "echo alive\n"
+    )
+    assert outcomes(steps) == ["passed", "passed", "failed", "passed"]
+    assert [step.exit_code for step in steps] == [0, 1, 3, 0]
+    assert [step.stdout for step in steps] == ["", "", "", "alive\n"]
+
+
 def test_set_e_stays_set(tmp_path: Path) -> None:
     """After a spared pipe, into the next step, and after a step in which it was switched off."""
     steps = run(
