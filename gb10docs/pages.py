@@ -137,6 +137,8 @@ def _file(snippets: Path, name: str, at: str, real_folder: Callable[[str], str])
         real, exists = inside, False
     if not real.startswith(inside) or ".." in name.split("/"):
         raise BadPage(f"{at}: '{name}' lies outside {snippets}: a page includes only what is under snippets/")
+    if not exists and os.path.lexists(file):
+        raise BadPage(f"{at}: no snippet '{name}' under {snippets}: what lies there is no file")
     if not exists and ":" in name:
         raise BadPage(
             f"{at}: '{name}' names a part of a file, which is not supported, since a snippet runs as a whole: "

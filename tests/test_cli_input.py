@@ -87,7 +87,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a snippet that is a folder": (
         {"docs/p.md": INCLUDE.format("d.sh"), "snippets/d.sh/x": ""},
         "p",
-        "{root}/docs/p.md:2: no snippet 'd.sh'",
+        "{root}/docs/p.md:2: no snippet 'd.sh' under {root}/snippets: what lies there is no file",
     ),
     "a snippet that is not UTF-8": (
         {"snippets/a.sh": b"\xff"},
@@ -255,7 +255,7 @@ def test_what_is_no_file_is_not_waited_for(tree: Tree, name: str) -> None:
     os.mkfifo(root / name)
     done = gb10docs("run", "lesson-01", "--root", str(root))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    says = "is no file but a FIFO: put a file there" if name.startswith("docs") else "no snippet 'a.sh'"
+    says = "is no file but a FIFO: put a file there" if name.startswith("docs") else "no snippet 'a.sh' under"
     assert says in done.stderr
 
 
