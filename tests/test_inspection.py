@@ -132,7 +132,7 @@ def test_columns_of_figures_are_aligned_to_the_right(tmp_path: Path) -> None:
 def test_a_checkpoint_without_a_number(tmp_path: Path) -> None:
     headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (0, 4)), "b": ("I64", (2, 2))})
     found = inspection_of(tmp_path)
-    assert found.parameters == 0
+    assert found.parameters == 4
     headers_only(tmp_path / "model.safetensors", {"a": ("BF16", (0, 4))})
     assert "0.00 kB for 0 parameters: – of" in report.render(inspection_of(tmp_path))
 
@@ -489,6 +489,30 @@ STRANGE: dict[str, tuple[Shapes, dict[str, Any]]] = {
             f"{GROUP}.scales": ("F16", (256, 1, 1, 1)),
         },
         {"quant_method": "aqlm"},
+    ),
+    "BitNet": (
+        {f"{GROUP}.weight": ("U8", (64, 512)), f"{GROUP}.weight_scale": ("BF16", (1,))},
+        {"quant_method": "bitnet"},
+    ),
+    "QuIP#": (
+        {
+            f"{GROUP}.Qidxs": ("I64", (256, 64)),
+            f"{GROUP}.SU": ("F16", (512,)),
+            f"{GROUP}.SV": ("F16", (256,)),
+        },
+        {"quant_method": "quip"},
+    ),
+    "quanto": (
+        {f"{GROUP}.weight._data": ("I8", (256, 512)), f"{GROUP}.weight._scale": ("BF16", (256, 1))},
+        {"quant_method": "quanto", "weights": "int8"},
+    ),
+    "EETQ": (
+        {f"{GROUP}.weight": ("I8", (512, 256)), f"{GROUP}.weight_scales": ("F16", (256,))},
+        {"quant_method": "eetq"},
+    ),
+    "Marlin": (
+        {f"{GROUP}.B": ("I32", (32, 512)), f"{GROUP}.s": ("F16", (4, 256))},
+        {"quant_method": "marlin", "group_size": 128},
     ),
     "words without scales": ({f"{GROUP}.qweight": ("I32", (64, 256))}, {"quant_method": "gptq", "bits": 4}),
     "MLX's words that fit nothing": (

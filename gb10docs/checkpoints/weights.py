@@ -220,6 +220,8 @@ def _weight(name: str, parts: dict[str, Tensor], hints: Hints) -> Weight:
     shape = _unpacked(elements.shape, rule)
     scale = next(parts[role] for role in rule.scales if role in parts)
     block = _block(shape, scale.shape, hints.block)
+    if rule.rows > 1 and (block is None or block[0] != 1):
+        return _unquantized(name, elements, parts)  # BitNet packs four rows into bytes too, under one scale
     if rule.format == "FP8" and scale.dtype in _E8M0 and block == (1, 32):
         rule = rule._replace(format="MXFP8", group=32)
     return Weight(
@@ -322,12 +324,8 @@ def _unquantized(name: str, elements: Tensor, parts: dict[str, Tensor]) -> Weigh
     if len(elements.shape) >= 2 and elements.name.endswith((".weight", "weight_packed")):
         told = f"{name}: a weight of {elements.dtype}{list(elements.shape)} without weight_scale"
         return Weight(name, "unknown", elements.shape, parts, faults=(told,))
-    stands_for_itself = not kind and (len(elements.shape) < 2 or elements.dtype in _TABLES)
+    stands_for_itself = not kind and (len(elements.shape) < 2 or elements.dtype == "BOOL")
     return Weight(name, elements.dtype if stands_for_itself else "unknown", elements.shape, parts)
-
-
-_TABLES = frozenset(["I64", "U64", "BOOL"])
-"""Dtypes in which nobody packs weights: positions, masks and routes."""
 
 
 def _unpacked(stored: Shape, rule: Rule) -> Shape:
