@@ -18,6 +18,9 @@ _ANSWER_S = 10.0
 EMULATED = "emulated "
 """How the hardware of a machine begins whose processor is a program on a processor of another kind."""
 
+SLOWER = 20
+"""How many times as long as a real processor an emulated one may take."""
+
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86-64"}
 
 
@@ -65,6 +68,11 @@ def _gpu() -> tuple[str, str]:
     first = asked.stdout.splitlines()[:1] if asked.returncode == 0 else []
     name, _, driver = first[0].partition(", ") if first else ("", "", "")
     return name.strip(), driver.strip()
+
+
+def patience(seconds: float) -> float:
+    """How long to wait for what a real processor does in so many seconds."""
+    return seconds * SLOWER if emulated() else seconds
 
 
 def emulated() -> str:

@@ -18,6 +18,7 @@ from gb10docs import blame, machine, ports, private, servers, standing_alone
 from gb10docs.commands import Commands
 from gb10docs.errors import GB10DocsError, NotServed, come_what_may, is_sick
 from gb10docs.expect import check
+from gb10docs.machine import patience
 from gb10docs.observe import Observer
 from gb10docs.pages import Step
 from gb10docs.plan import Action, Plan, PlannedStep
@@ -311,7 +312,7 @@ class PageRun:
     def _follow(self, planned: PlannedStep, execution: Execution, copy: str) -> tuple[int | None, str]:
         """Wait for a step's end, or for a foreground server to be up: exit code, and why it failed."""
         step, header = planned.step, planned.step.snippet.header
-        deadline = time.monotonic() + header.timeout
+        deadline = time.monotonic() + patience(header.timeout)
         if header.ready:
             if servers.wait_until_healthy(header.ready, self._pump, deadline, execution.done):
                 return None, self._servers.take_up(planned, execution)
@@ -323,7 +324,7 @@ class PageRun:
             execution.kill()
             return (
                 None,
-                f"{step.snippet.place}: {what} its timeout of {header.timeout:g} s, so it was stopped",
+                f"{step.snippet.place}: {what} its timeout of {patience(header.timeout):g} s, so it was stopped",
             )
         ending = execution.ending()
         reason = blame.why(ending, step.snippet, copy, execution.stderr.text)
@@ -345,7 +346,7 @@ class PageRun:
                 step.snippet.body,
                 real=not planned.stand_ins,
                 mask=mask,
-                deadline=time.monotonic() + header.timeout,
+                deadline=time.monotonic() + patience(header.timeout),
                 checkpoint=self._pump.checkpoint,
             )
             broken = [one for one in result.checks if not one.held]

@@ -10,6 +10,7 @@ from functools import partial
 from gb10docs import ports, servers
 from gb10docs.compose import Service
 from gb10docs.engines.process import EngineProcess
+from gb10docs.machine import patience
 from gb10docs.observe import Observer
 from gb10docs.plan import PlannedStep
 from gb10docs.results import StepResult
@@ -40,7 +41,9 @@ class RunningServers:
         serve = partial(self._place.supply.serve, service, model, self._place.environment)
         server = self._pump.call(serve, deadline)
         if server is None:
-            raise NotReady(f"{step.snippet.place}: nothing answers for it after {header.timeout:g} s")
+            raise NotReady(
+                f"{step.snippet.place}: nothing answers for it after {patience(header.timeout):g} s"
+            )
         self._running[header.server] = (server, step.id)
         if isinstance(server, EngineProcess):
             self._await(planned, server)
@@ -55,7 +58,7 @@ class RunningServers:
             step.id, time.monotonic() - begun, self._place.redactor.text(server.tail().rpartition("\n")[2])
         )
         try:
-            servers.insist_on_health(server, begun + step.snippet.header.timeout, self._pump)
+            servers.insist_on_health(server, begun + patience(step.snippet.header.timeout), self._pump)
         except NotReady:
             del self._running[server.name]
             server.stop()
@@ -114,4 +117,4 @@ class RunningServers:
 
 def _limit(planned: PlannedStep) -> float:
     """When what is asked of a step's server has to be answered: whatever is waited for has the step's timeout."""
-    return time.monotonic() + planned.step.snippet.header.timeout
+    return time.monotonic() + patience(planned.step.snippet.header.timeout)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from gb10docs import containers, ports, processes
 from gb10docs.compose import Service
 from gb10docs.errors import GB10DocsError
+from gb10docs.machine import patience
 from gb10docs.results import Container
 from gb10docs.sessions import Execution
 from gb10docs.streams import Pump
@@ -165,7 +166,9 @@ def probe(port: int, model: str, *, real: bool, quiet: Mapping[str, Any] = QUIET
     """
     import httpx
 
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PROBE_SECONDS, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", timeout=patience(PROBE_SECONDS), trust_env=False
+    ) as client:
         try:
             served = [model] if model else _served(client)
             return _wrong_with(client, served[0], quiet, real=real) if served else ""
@@ -187,7 +190,8 @@ def insist_on_sense(
     """Raise NotReady, with the end of the server's log, unless it answers the probe prompt sanely in time."""
     begun = time.monotonic()
     wrong = pump.call(
-        lambda: probe(server.port, model, real=real, quiet=quiet), min(deadline, begun + PROBE_SECONDS)
+        lambda: probe(server.port, model, real=real, quiet=quiet),
+        min(deadline, begun + patience(PROBE_SECONDS)),
     )
     if wrong is None or wrong:
         problem = wrong or f"no answer to the probe prompt within {time.monotonic() - begun:.0f} s"

@@ -21,6 +21,7 @@ from typing import NamedTuple, NoReturn
 
 from gb10docs import processes
 from gb10docs.errors import GB10DocsError
+from gb10docs.machine import patience
 from gb10docs.streams import Capture, Pump, path_of
 
 _DRIVER = Path(__file__).with_name("driver.bash")
@@ -178,7 +179,7 @@ class Session:
 
     def _listen(self, shell: _Shell) -> None:
         """Until the shell has told its surroundings, if it has been let."""
-        if shell.tells and not self._pump.run(shell.has_told, time.monotonic() + _ANSWER_S):
+        if shell.tells and not self._pump.run(shell.has_told, time.monotonic() + patience(_ANSWER_S)):
             self._lost()
 
     def _lost(self) -> NoReturn:

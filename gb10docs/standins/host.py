@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs.errors import NotServed
+from gb10docs.machine import patience
 from gb10docs.standins.rules import Service
 
 MODULE = "gb10docs.standins.llamacpp"
@@ -98,13 +99,13 @@ class Host:
             if self._process is None:
                 raise HostError(f"the stand-in process is not running (log: {self.stderr})")
             if not self._ready:
-                self._answer("load the model", START_S)
+                self._answer("load the model", patience(START_S))
                 self._ready = True
             assert self._process.stdin
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(json.dumps(command) + "\n")
                 self._process.stdin.flush()
-            answer = self._answer(next(iter(command)), ANSWER_S)
+            answer = self._answer(next(iter(command)), patience(ANSWER_S))
         if "error" in answer:
             raise HostError(answer["error"])
         return answer
