@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from gb10docs import machine
-from gb10docs.atomic import remove_left, write_text
+from gb10docs.atomic import remove_left, write_inside
 from gb10docs.errors import GB10DocsError
 from gb10docs.inputs import MISSING, input_hash
 from gb10docs.results import Check, Container, Outcome, Report, StandIn, StepResult
@@ -224,14 +224,15 @@ def _what_is_wrong(data: bytes, error: ValidationError) -> str:
     return f"no ledger: {what}: mend or delete it"
 
 
-def write(path: Path, ledger: Ledger) -> None:
-    """Write a ledger whole or not at all.
+def write(path: Path, ledger: Ledger, root: Path) -> None:
+    """Write a ledger whole or not at all, in its tree and through no link.
 
     Raises:
-        CannotWriteError: It cannot be written.
+        CannotWriteError: A link is in the way, or it cannot be written.
     """
     table = ledger.model_dump(mode="json", by_alias=True)
-    write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+    write_inside(root, path.relative_to(root).as_posix(), text)
     remove_left(path)
 
 

@@ -38,13 +38,16 @@ worth would write year your zero
 _ORDINARY_WORDS = frozenset(_WORDS.split())
 """Names that are also words of ordinary output: masked only where a name of a user or host stands."""
 
-_BEFORE = (
-    rb"@|~|//|/(?:home|Users|media|mail)/|\d\(|(?m:^)Linux[ ]|\d\d:\d\d:\d\d(?:\.\d+)?[ ]"
-    rb"|(?i:user|username|logname|login|owner|host|hostname|nodename)\\?[\"']?[ ]?[:=][ ]?\\?[\"']?"
-    rb"|(?m:^)[bcdlps-][rwxsStT-]{9}[+.@]?[ ]+\d+[ ]+(?:[\w-]+[ ]+)?"
+_LISTED = rb"(?m:^)[bcdlps-][rwxsStT-]{9}[+.@]?[ ]+\d+[ ]+"
+_WHERE_NAMES_STAND = (
+    rb"(?:@|~|//|/(?:home|Users|media|mail)/|\d\(|(?m:^)Linux[ ]|\d\d:\d\d:\d\d(?:\.\d+)?[ ])(%b)(?![\w-])",
+    rb"(?i:user|username|logname|login|owner|host|hostname|nodename)\\?[\"']?[ ]?[:=][ ]?\\?[\"']?(%b)(?![\w-])",
+    _LISTED + rb"(%b)(?![\w-])",
+    _LISTED + rb"[\w-]+[ ]+(%b)(?![\w-])",
+    rb"(?<![\w-])(%b)(?:@|\.(?:local|lan|home|internal|localdomain)\b|:x?:\d|:[~/])",
+    rb"(?m:^)[ \t]*(%b)[ \t]*\r?(?m:$)",
 )
-_AFTER = rb"@|\.(?:local|lan|home|internal|localdomain)\b|:x?:\d|:[~/]"
-_ALONE = rb"(?m:^)[ \t]*(%b)[ \t]*\r?(?m:$)"
+"""As in an address or a path, after what says that it is one, in what `ls -l` prints, or alone on its line."""
 
 
 class Places:
@@ -59,7 +62,7 @@ class Places:
         (`root`, `ubuntu`) to tell anything.
         """
         self._places: dict[bytes, bytes] = {}
-        self._patterns: dict[bytes, re.Pattern[bytes]] = {}
+        self._patterns: dict[bytes, list[re.Pattern[bytes]]] = {}
         self.add(places)
 
     def add(self, places: Mapping[str, str]) -> None:
@@ -71,10 +74,11 @@ class Places:
         """Where they stand, longest first."""
         for place, word in self._places.items():
             if place in data:
-                pattern = self._patterns.setdefault(place, re.compile(_pattern(place)))
-                for match in pattern.finditer(data):
-                    group = match.lastindex or 0
-                    yield Span(match.start(group), match.end(group), word, 0)
+                if place not in self._patterns:
+                    self._patterns[place] = [re.compile(pattern) for pattern in _patterns(place)]
+                for pattern in self._patterns[place]:
+                    for match in pattern.finditer(data):
+                        yield Span(match.start(1), match.end(1), word, 0)
 
 
 def _is_telling(place: str) -> bool:
@@ -83,13 +87,12 @@ def _is_telling(place: str) -> bool:
     return len(place) >= _SHORTEST_NAME and place.lower() not in _COMMON_NAMES
 
 
-def _pattern(place: bytes) -> bytes:
-    """A path begins where a path can, a word is whole."""
+def _patterns(place: bytes) -> list[bytes]:
+    """A path begins where a path can, a word is whole; the first group is the place."""
     name = re.escape(place)
     if b"/" in place:
         after = b"" if place.endswith(b"/") else rb"(?![\w-]|\.\w)"
-        return rb"(?:(?<![\w.~-])|(?<=[\s=]-[A-Za-z]))" + name + after
+        return [rb"(?:(?<![\w.~-])|(?<=[\s=]-[A-Za-z]))(" + name + b")" + after]
     if place.lower().decode(errors="replace") in _ORDINARY_WORDS:
-        alone = _ALONE % name
-        return rb"(?:%b)(%b)(?![\w-])|(?<![\w-])(%b)(?=%b)|%b" % (_BEFORE, name, name, _AFTER, alone)
-    return rb"(?<![\w-])" + name + rb"(?![\w-]|\\*[\"'][ ]*:)"
+        return [pattern % name for pattern in _WHERE_NAMES_STAND]
+    return [rb"(?<![\w-])(" + name + rb")(?![\w-]|\\*[\"'][ ]*:)"]

@@ -96,7 +96,7 @@ class Recording:
             flavour=flavour_of(plan.target.stand_in),
             page_steps=[step.id for step in plan.page.steps],
         )
-        write(path, ledger)
+        write(path, ledger, self._root)
         return path.relative_to(self._root)
 
     def run_of(self, plan: Plan, report: Report) -> Run:

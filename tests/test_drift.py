@@ -277,7 +277,7 @@ def write_ledger(root: Path, ages: dict[str, int]) -> None:
     )
     path = evidence.ledger_path(root, page, "gb10")
     path.parent.mkdir(parents=True)
-    evidence.write(path, ledger)
+    evidence.write(path, ledger, root)
 
 
 def test_the_lock_files_of_the_course_can_be_written(tmp_path: Path) -> None:

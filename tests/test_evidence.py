@@ -290,11 +290,11 @@ def test_a_ledger_is_written_and_read_back_the_same(tmp_path: Path) -> None:
         started=STARTED, hardware="x86-64", os="", arch="", cores=2, memory_bytes=1, python="3", gb10docs="1"
     )
     ledger = Ledger(page="docs/p.md", target="cpu", runs={"1": run}, steps={"p/a": record(Outcome.PASSED)})
-    evidence.write(path, ledger)
+    evidence.write(path, ledger, tmp_path)
     assert evidence.read(path) == ledger
     text = path.read_text()
     assert text.endswith("}\n")
-    evidence.write(path, ledger)
+    evidence.write(path, ledger, tmp_path)
     assert path.read_text() == text
     assert [*path.parent.iterdir()] == [path]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import string
+import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gb10docs.evidence_line import _clean
 from gb10docs.private import default_package_index, secrets_in, this_machine
 from gb10docs.redact import Redactor
 
@@ -212,6 +214,39 @@ def test_places_are_replaced_as_whole_paths_and_words_only(text: str, expected: 
     data = text.encode()
     assert chunked(redactor, data, [size] * (len(data) // size)) == expected.encode()
     assert redactor.text(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("this will work, and data flows", "this will work, and data flows"),
+        ('{"data": [1], "will": true, "object": "list"}', '{"data": [1], "will": true, "object": "list"}'),
+        ("data: {}\n\ndata: [DONE]\nPOST /data/models", "data: {}\n\ndata: [DONE]\nPOST /data/models"),
+        ("will@data:~$ ls /home/will ~will", "user@host:~$ ls /home/user ~user"),
+        ("USER=will HOSTNAME=data user: will", "USER=user HOSTNAME=host user: user"),
+        ('{"user": "will", "hostname":"data"}', '{"user": "user", "hostname":"host"}'),
+        ("will\ndata\n", "user\nhost\n"),
+        ("uid=1000(will) gid=1000(will)", "uid=1000(user) gid=1000(user)"),
+        ("-rw-r--r-- 1 will will 12 Nov 27 will.txt", "-rw-r--r-- 1 user user 12 Nov 27 will.txt"),
+        ("Linux data 6.8.0 #1 SMP", "Linux host 6.8.0 #1 SMP"),
+        ("http://data:8000 data.local", "http://host:8000 host.local"),
+        ('{"annabel": 1} annabel wrote "annabel"', '{"annabel": 1} user wrote "user"'),
+    ],
+)
+def test_names_that_are_words_are_masked_where_names_stand(text: str, expected: str) -> None:
+    assert Redactor({}, {"will": "user", "annabel": "user", "data": "host"}).text(text) == expected
+
+
+def test_whatever_is_taken_out_before_it_is_shown_hides_no_secret() -> None:
+    """Of all characters there are, those that reports and the site take out, each in the middle of a secret."""
+    redactor = Redactor({"HF_TOKEN": TOKEN})
+    letters = [chr(code) for code in range(sys.maxunicode + 1)]
+    gone = [letter for letter in letters if letter not in "\t\n" and _clean(f"a{letter}b", 9) == "ab"]
+    assert len(gone) > 2000
+    for begin in range(0, len(gone), 64):
+        some = gone[begin : begin + 64]
+        text = "\n--\n".join(f"{TOKEN[:9]}{letter}{TOKEN[9:]}" for letter in some)
+        assert redactor.text(text).count("[HF_TOKEN]") == len(some)
 
 
 def test_secrets_are_known_by_the_names_of_variables() -> None:

@@ -73,6 +73,23 @@ def test_a_link_that_stays_in_the_tree_is_not_written_through_either(program: Pr
     assert (root / "snippets/s1.sh").read_text() == "echo hello\n"
 
 
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_ledger_is_not_written_through_a_link(program: Program, root: Path, when: str) -> None:
+    """Nor through one that a step of the page itself makes."""
+    home = program.folder / "home"
+    (home / ".bashrc").write_text("# my own\n")
+    folder = root / "docs/evidence"
+    if when == "before":
+        folder.symlink_to(home)
+    else:
+        program.page(f"ln -s {home} {folder}\n")
+    before = below(home)
+    status, out, err = program.run("run", "page", "--record", "--root", str(root))
+    assert (status, below(home)) == (2, before)
+    assert "link" in out + err
+    assert "Traceback" not in err
+
+
 MINE = {
     "docs/page.json": '{"my": "data"}',
     "docs/page.txt": "my notes",
