@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -19,9 +20,23 @@ def program() -> None:
         from gb10docs.cli import leave, main
 
         printing.install(os.environ)
+        leave(main())
     except KeyboardInterrupt:
         os._exit(130)
-    leave(main())
+    except Exception as error:  # noqa: BLE001  Python's own end of it, 1, means that a step failed
+        _end_of_a_broken_program(error)
+
+
+def _end_of_a_broken_program(error: Exception) -> None:
+    """What cannot be read, or cannot even tell of its fault: where it is, and not what it says, which nothing masks."""
+    import traceback
+
+    with contextlib.suppress(OSError):
+        traceback.print_tb(error.__traceback__)
+        print(
+            f"gb10docs: {type(error).__name__}: it is broken: install it again", file=sys.stderr, flush=True
+        )
+    os._exit(70)
 
 
 def _open_standard_streams() -> None:

@@ -13,7 +13,7 @@ import click
 from click.shell_completion import shell_complete
 
 import gb10docs
-from gb10docs.errors import GB10DocsError, is_sick
+from gb10docs.errors import GB10DocsError
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Tree that holds docs/ and snippets/."
@@ -278,21 +278,21 @@ def main() -> int:
     try:
         return _command()
     except GB10DocsError as error:
-        print(f"gb10docs: {error}", file=sys.stderr)
+        _tell(f"gb10docs: {error}")
         return error.exit_code
     except ModuleNotFoundError as error:
         return _without(error)
-    except BrokenPipeError:
-        return NOBODY_READS
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  whatever it is, it is ours
-        refused = _refused_by_stdout(error)
-        if refused:
-            print(f"gb10docs: standard output cannot be written: {refused}", file=sys.stderr)
+        refusal = _refusal_of_stdout(error)
+        if isinstance(refusal, BrokenPipeError):
+            return NOBODY_READS
+        if refusal:
+            _tell(f"gb10docs: standard output cannot be written: {refusal.strerror}")
             return WRONG_INPUT
         if is_sick(error):
-            print(f"gb10docs: this machine has run out of something: {error}", file=sys.stderr)
+            _tell(f"gb10docs: this machine has run out of something: {error}")
             return WRONG_INPUT
         _report_fault()
         return CRASHED
@@ -306,7 +306,8 @@ def _command() -> int:
     try:
         status = _invoke()
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
     sys.stdout.flush()
     return status
@@ -331,22 +332,28 @@ def _without(error: ModuleNotFoundError) -> int:
     from gb10docs import extras
 
     if told := extras.lacking(error):
-        print(f"gb10docs: {told}", file=sys.stderr)
+        _tell(f"gb10docs: {told}")
         return told.exit_code
     _report_fault()
     return CRASHED
 
 
-def _refused_by_stdout(error: Exception) -> str:
-    """Why standard output takes nothing more, empty if that is not it: what it refused once, it refuses again."""
+def _refusal_of_stdout(error: Exception) -> OSError | None:
+    """Why standard output takes nothing more, if that is what went wrong: what it refused once, it refuses again."""
     if not isinstance(error, OSError):
-        return ""
+        return None
     try:
         sys.stdout.flush()
         os.write(1, b"\n")
     except OSError as again:
-        return again.strerror or str(again)
-    return ""
+        return again
+    return None
+
+
+def _tell(text: str) -> None:
+    """On standard error; that it is gone too changes no exit status."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _report_fault() -> None:
@@ -356,8 +363,7 @@ def _report_fault() -> None:
     from gb10docs.private import redactor
 
     told = redactor(os.environ).text(traceback.format_exc())
-    print(
+    _tell(
         f"{told}gb10docs: this is a fault of gb10docs itself, not of a page: please report it with the lines above; "
-        "what was recorded before is kept",
-        file=sys.stderr,
+        "what was recorded before is kept"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from driving import header
-from program import Program
+from program import Program, broken
 
 COMPOSE = (
     "services:\n  {0}:\n    image: vllm/vllm-openai:1\n    command: [vllm, serve, a/b, --port, '{1}']\n"
@@ -192,3 +192,34 @@ def shell(program: Program, redirection: str, *command: str, **variables: str) -
         env={**program.environment, **variables}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "redirection", ["2>/dev/full", ">/dev/full 2>/dev/full", "2>&-", "2>/dev/full | true"]
+)
+def test_standard_error_that_takes_nothing_changes_no_status(program: Program, redirection: str) -> None:
+    course(program)
+    for status, command in {
+        2: ("list", "--root", str(program.folder / "nowhere")),
+        0: ("evidence", "drift", "--root", str(program.root)),
+    }.items():
+        told = 2 if ">/dev/full 2" in redirection else status
+        assert shell(program, redirection, *command)[0] in {told, 141 if "|" in redirection else told}
+    assert shell(program, redirection, "nonsense")[0] == 2
+    broken(
+        program, "tree.py", "\n\ndef find_root(given: Path | None) -> Path:\n    raise ZeroDivisionError\n"
+    )
+    assert shell(program, redirection, "list")[0] == 70
+
+
+@pytest.mark.parametrize("module", ["cli.py", "private.py"])
+def test_a_program_that_is_broken_does_not_end_like_a_failed_step(program: Program, module: str) -> None:
+    """One cannot even be read, the other fails as it masks a fault."""
+    broken(program, module, "\n1 / 0\n")
+    broken_too = "\n\ndef find_root(given: Path | None) -> Path:\n    raise ValueError('a secret')\n"
+    with (program.folder / "broken/gb10docs/tree.py").open("a") as file:
+        file.write(broken_too)
+    status, out, err = program.run("list")
+    assert (status, out) == (70, "")
+    assert err.endswith("gb10docs: ZeroDivisionError: it is broken: install it again\n")
+    assert "a secret'" not in err.replace("raise ValueError('a secret')", "")
