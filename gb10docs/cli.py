@@ -13,7 +13,7 @@ import click
 from click.shell_completion import shell_complete
 
 import gb10docs
-from gb10docs.errors import GB10DocsError
+from gb10docs.errors import GB10DocsError, is_sick
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Tree that holds docs/ and snippets/."
