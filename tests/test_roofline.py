@@ -347,6 +347,27 @@ def test_a_small_model_has_as_many_values_as_transformers_counts(case: str) -> N
     assert from_config(SMALL | changes, case).total == total
 
 
+def test_what_transformers_leaves_out_of_a_nested_configuration_is_filled_in_and_said() -> None:
+    """As a model that was tuned and saved again has it: less the fields that are as the class has them."""
+    usual = read("nested")["qwen3_vl"]
+    trimmed = copy.deepcopy(QWEN3_VL)
+    for part in ("text_config", "vision_config"):
+        given = QWEN3_VL[part]
+        assert isinstance(given, dict)
+        trimmed[part] = {name: value for name, value in given.items() if usual[part].get(name) != value}
+    assert "hidden_size" not in trimmed["text_config"]  # type: ignore[operator]
+    model = from_config(trimmed, "tuned")
+    assert model.values == from_config(QWEN3_VL, "whole").values
+    assert model.notes[0].startswith(
+        "Not in its text_config, and taken as transformers 5.24 does: vocab_size"
+    )
+    assert from_config(QWEN3_VL, "whole").notes == ()
+
+
+def test_a_window_that_is_null_is_none() -> None:
+    assert from_config(MISTRAL_SMALL, "small").window_layers == 0
+
+
 def test_gemma_3_has_as_many_values_as_transformers_counts() -> None:
     """27,432,406,640 by transformers 5.24 on a meta device; a published count was not found: unconfirmed."""
     assert from_config(GEMMA3, "Gemma 3 27B").total == 27_432_406_640

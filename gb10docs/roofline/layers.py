@@ -65,20 +65,11 @@ class Family:
     """Fields that its configurations leave out."""
 
 
-_GEMMA3 = {
-    "vocab_size": 262_208,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "head_dim": 256,
-    "sliding_window": 4096,
-}
-"""What transformers 5.24 fills in: Gemma 3's own files leave them out where they are so."""
-
 FAMILIES: Mapping[str, Family] = {
     "cohere2": Family(norms=1, windows="pattern", tied=True, defaults={"sliding_window_pattern": 4}),
     "deepseek_v3": Family(latent=True, windows="none"),
     "deepseek_v32": Family(latent=True, windows="none"),
-    "gemma3": Family(norms=4, query_key_norm="head", windows="pattern", tied=True, defaults=_GEMMA3),
+    "gemma3": Family(norms=4, query_key_norm="head", windows="pattern", tied=True),
     "gemma2": Family(norms=4, windows="alternate", tied=True),
     "glm4_moe": Family(windows="none"),
     "glm4_moe_lite": Family(latent=True, windows="none"),

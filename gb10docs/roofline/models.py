@@ -13,6 +13,7 @@ from gb10docs.roofline.counting import Block, Experts
 from gb10docs.roofline.fields import BadConfig, Fields
 from gb10docs.roofline.formats import Format
 from gb10docs.roofline.layers import ALIASES, FAMILIES, Layer, kind_of, layers_of, window_of
+from gb10docs.roofline.tables import read
 
 __all__ = ["DEFAULT_FORMAT", "KINDS", "PARTS", "BadConfig", "Model", "from_config"]
 
@@ -108,6 +109,7 @@ def from_config(
         BadConfig: A field is missing or wrong, or the weights of such models are not counted here.
     """
     where = source or name
+    config, filled = _filled(config)
     outer = Fields(config, where)
     told = next(
         (
@@ -161,8 +163,32 @@ def from_config(
         blocks=tuple(layers),
         latent=FAMILIES[kind].latent,
         state_bytes=mixers["linear"] * state.state_bytes,
-        notes=tuple(_notes(outer, told, pictures)),
+        notes=(*filled, *_notes(outer, told, pictures)),
     )
+
+
+def _filled(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """With what transformers takes for fields that a nested configuration leaves out, and which those are."""
+    filled, notes = dict(config), []
+    known = read("nested")
+    for key, usual in known.get(str(config.get("model_type")), {}).items():
+        given = config.get(key)
+        if not isinstance(given, dict):
+            continue
+        filled[key] = usual | given
+        if left_out := [name for name in usual if name not in given and name not in _OPTIONAL]:
+            notes.append(f"Not in its {key}, and taken as transformers 5.24 does: {', '.join(left_out)}.")
+    return filled, notes
+
+
+_OPTIONAL = (
+    "in_channels",
+    "num_channels",
+    "decoder_sparse_step",
+    "interleave_moe_layer_step",
+    "linear_conv_kernel_dim",
+)
+"""Fields that nearly every file leaves out."""
 
 
 def _notes(outer: Fields, told: Fields, pictures: int | None) -> list[str]:
