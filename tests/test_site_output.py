@@ -176,6 +176,34 @@ def test_a_signal_leaves_nothing(program: Program, root: Path, number: signal.Si
     assert not list(root.rglob(".*.[0-9]*"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_notebook_starts_leaves_nothing(
+    program: Program, root: Path, number: signal.Signals
+) -> None:
+    (root / "docs/nb.py").write_text("# %%\nprint(1)\n")
+    process = program.start(*PREPARE, str(root))
+    folder = f"{program.temporary}/gb10docs-notebook-".encode()
+    while not (kernels := [pid for pid in pids() if folder in command_of(pid)]):
+        assert process.poll() is None
+    process.send_signal(number)
+    status, _, err = program.finish(process)
+    assert (status, err) == (130, "")
+    assert [pid for pid in kernels if folder in command_of(pid)] == []
+    assert program.left() == []
+
+
+def pids() -> list[str]:
+    return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def command_of(pid: str) -> bytes:
+    """Its command line; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_signals_that_were_ignored_before_are_ignored(program: Program, root: Path) -> None:
     """As under nohup."""
     program.environment["BEGUN"] = str(program.folder / "begun")

@@ -318,6 +318,10 @@ async def _execute(text: str, path: Path, making: _Making, given: dict[str, str]
             raise BadNotebookError(
                 f"{_place(notebook, at, path)} ended its Python: {making.mask(str(error))}"
             ) from error
+        finally:
+            # nbclient leaves a kernel alone that it was still waiting for; the folder goes once nobody writes there.
+            if manager.has_kernel:
+                await manager.shutdown_kernel(now=True)
     return json.loads(json.dumps(notebook))  # type: ignore[no-any-return]
 
 
