@@ -95,7 +95,10 @@ class Note:
 def state_folder() -> Path:
     """Where this program keeps what outlives it, for this user."""
     given = os.environ.get("XDG_STATE_HOME", "")
-    return Path(given if given.startswith("/") else "~/.local/state").expanduser() / "gb10docs"
+    try:
+        return Path(given if given.startswith("/") else "~/.local/state").expanduser() / "gb10docs"
+    except RuntimeError:  # this user has no home folder
+        return Path(tempfile.gettempdir()) / f"gb10docs.{os.geteuid()}"
 
 
 def scratch_path(run: str) -> Path:
@@ -131,7 +134,7 @@ def keep(run: str, folders: Sequence[Path]) -> Iterator[Note]:
         path = _folder() / f"{run}.json"
         note.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(note.descriptor, fcntl.LOCK_EX)
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         print(
             f"gb10docs: what this run would leave if it were killed cannot be noted: {error}", file=sys.stderr
         )
@@ -159,7 +162,7 @@ def in_use(folder: str | Path) -> Iterator[None]:
 def clear_killed() -> list[str]:
     """Clear away what this user's killed runs have left; returns what was done, in words."""
     done: list[str] = []
-    with contextlib.suppress(OSError, RuntimeError):
+    with contextlib.suppress(OSError):
         for path in sorted(_folder().iterdir()):
             done += _clear_noted(path)
     return done
@@ -240,7 +243,6 @@ def _folder() -> Path:
 
     Raises:
         OSError: It cannot be made, or others could write it.
-        RuntimeError: The user has no home folder.
     """
     folder = state_folder() / f"runs-{os.geteuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -69,13 +69,22 @@ class Workplace:
         if plans[0].target.name == "cpu":
             from gb10docs.standins.supply import Supply
 
-            log = Path(self.log("stand-in.log"))
-            self.supply = Supply(plans, self.root, self.scratch, marked, self._or_stop(fetching), log)
+            progress, log = self._or_stop(fetching), self._stand_in_log()
+            self.supply = Supply(plans, self.root, self.scratch, marked, progress, log)
         else:
             from gb10docs.standins import nvidia
 
             self.supply = nvidia.Supply(plans, self.scratch)
         self._stand_ins = self.supply.environment()
+
+    def _stand_in_log(self) -> Path:
+        """Where the stand-in's log outlives the run, should it be needed; else it goes with the run."""
+        log = Path(self.log("stand-in.log"))
+        try:
+            log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            return self.scratch / log.name
+        return log
 
     def _or_stop(self, fetching: FetchProgress | None) -> FetchProgress:
         """What ends a download that nobody waits for any more."""

@@ -137,7 +137,6 @@ class Supply:
         extras.require("stand-ins")
         store = weights.default_store()
         gguf = weights.smollm2(store, progress=progress)
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         host = Host(gguf, stderr=log, env={**os.environ, **marked})
         host.start()
         self._checkpoint = checkpoint.smollm2(gguf, store)

@@ -113,6 +113,20 @@ def test_a_log_without_a_fault_goes(program: Program, served: list[str]) -> None
     assert not list((program.folder / "state" / "gb10docs").rglob("stand-in.log"))
 
 
+def test_a_state_folder_that_cannot_be(program: Program, served: list[str]) -> None:
+    """A killed run could not be cleared away then: one line says so, and all else is as ever."""
+    up, go = program.signals_from("HANGS"), program.signals_from("GO")
+    program.environment["XDG_STATE_HOME"] = "/proc/nowhere"
+    process = program.start(*served)
+    up.wait()
+    os.write(go.descriptor, b"go\n")
+    status, out, err = program.finish(process)
+    assert status == 0, out
+    assert err.startswith("gb10docs: what this run would leave if it were killed cannot be noted: ")
+    assert err.count("\n") == 1
+    assert program.left() == []
+
+
 LYING = """
 import http.server, sys, time
 class Liar(http.server.BaseHTTPRequestHandler):
