@@ -347,6 +347,23 @@ def test_a_small_model_has_as_many_values_as_transformers_counts(case: str) -> N
     assert from_config(SMALL | changes, case).total == total
 
 
+def test_every_nested_configuration_is_counted_as_transformers_counts_it() -> None:
+    """By transformers 5.24 on a meta device: what is given counts, and not what would be filled in."""
+    experts = {"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768}
+    text = QWEN3_VL["text_config"] | experts  # type: ignore[operator]
+    text |= {
+        "hidden_size": 2048,
+        "num_hidden_layers": 48,
+        "num_key_value_heads": 4,
+        "intermediate_size": 6144,
+    }
+    vision = QWEN3_VL["vision_config"] | {"out_hidden_size": 2048}  # type: ignore[operator]
+    config = {"model_type": "qwen3_vl_moe", "text_config": text, "vision_config": vision}
+    assert from_config(config, "Qwen3-VL-30B-A3B").total == 31_070_754_032
+    for part in read("nested").values():
+        assert len({"n_routed_experts", "num_local_experts", "num_experts"} & set(part["text_config"])) <= 1
+
+
 def test_what_transformers_leaves_out_of_a_nested_configuration_is_filled_in_and_said() -> None:
     """As a model that was tuned and saved again has it: less the fields that are as the class has them."""
     usual = read("nested")["qwen3_vl"]
