@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from gb10docs.bash_text import read_bash
 from gb10docs.errors import GB10DocsError
 from gb10docs.snippets import Snippet
 
+_WORD = re.compile(r"[\w-][\w.-]*")
 _OWN_PATH = re.compile(r"\bBASH_SOURCE\b|\$0\b|\$\{0\b")
 _NOT_FOUND = re.compile(
     r"No such file|No module named|FileNotFoundError|not found|cannot (?:open|find|access)"
@@ -25,27 +27,32 @@ class NotAloneError(GB10DocsError):
     """A snippet takes something from its own folder; the message begins with file:line."""
 
 
-def names_beside(folder: Path) -> list[str]:
-    """What lies in a folder, caches and hidden files left out; nothing where it cannot be read."""
+def names_beside(folder: Path) -> dict[str, list[str]]:
+    """What lies in a folder, by its name less all suffixes; no caches and hidden files, nothing if unreadable."""
+    found: dict[str, list[str]] = {}
     try:
         names = sorted(path.name for path in folder.iterdir())
     except OSError:
-        return []
-    return [name for name in names if not name.startswith((".", "__"))]
+        return {}
+    for name in names:
+        if not name.startswith((".", "__")):
+            found.setdefault(_stem(name), []).append(name)
+    return found
 
 
-def refuse_neighbours(snippet: Snippet, beside: Collection[str], root: Path) -> None:
+def refuse_neighbours(snippet: Snippet, beside: Mapping[str, list[str]], root: Path) -> None:
     """Refuse a snippet that would find what lies beside it only in its own folder.
 
     Args:
         snippet: Any.
-        beside: What lies in its folder, by name.
+        beside: What lies in its folder, as `names_beside` tells it.
         root: Where its session begins.
 
     Raises:
         NotAloneError: It imports a neighbour, sources one, or names one together with its own path.
     """
-    named = [name for name in beside if name != snippet.path.name and _stem(name) in snippet.body]
+    words = {_stem(word) for word in _WORD.findall(snippet.body)}
+    named = [name for word in words & beside.keys() for name in beside[word] if name != snippet.path.name]
     if not named:
         return
     taken = (
@@ -61,7 +68,8 @@ def refuse_neighbours(snippet: Snippet, beside: Collection[str], root: Path) -> 
 def explain(snippet: Snippet, stderr: str) -> str:
     """Of a snippet that failed: what it did not find since it stands alone; empty if nothing."""
     lines = [line for line in stderr.splitlines() if _NOT_FOUND.search(line)]
-    for name in names_beside(snippet.path.parent) if lines else ():
+    names = chain.from_iterable(names_beside(snippet.path.parent).values()) if lines else ()
+    for name in names:
         by_its_path = f"{snippet.place.rpartition('/')[0]}/{name}" in snippet.body
         if name != snippet.path.name and not by_its_path and any(_mentions(line, name) for line in lines):
             return f"'{name}' lies beside the snippet, but {_rule(snippet, name)}"
