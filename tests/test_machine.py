@@ -12,7 +12,10 @@ from driving import header
 from test_standins_host import gguf as gguf
 from trees import Tree
 
-from gb10docs import machine
+from gb10docs import evidence_rows, machine
+from gb10docs.evidence import Ledger, ledger_path
+from gb10docs.evidence_rows import Look, say
+from gb10docs.pages import read_page
 
 ROOT = Path(__file__).resolve().parents[1]
 LACKS = "llama.cpp needs libgomp.so.1, which this machine lacks: apt-get install libgomp1"
@@ -56,3 +59,19 @@ def test_this_processor_is_emulated_where_qemu_runs_this_program() -> None:
     really = Path("/proc/thread-self/exe").readlink().name
     assert bool(machine.emulated()) is really.startswith("qemu-")
     assert machine.look().hardware.startswith("emulated ") is bool(machine.emulated())
+
+
+def test_what_was_emulated_is_drawn_as_that_and_comes_after_what_was_not() -> None:
+    """The ledger of this course that `make test-arm64` recorded."""
+    page = read_page(ROOT / "docs/lessons/lesson-03.md", ROOT)
+    path = ledger_path(ROOT, page.relative, "cpu", "llamacpp-arm64-emulated")
+    ledger = Ledger.model_validate_json(path.read_bytes())
+    assert {run.hardware.partition(" (")[0] for run in ledger.runs.values()} == {"emulated arm64"}
+    for rows in evidence_rows.rows_of(page, ROOT).values():
+        emulated = [row for row in rows if row.file.endswith(path.name)]
+        natives = [row for row in rows if row not in emulated and row.ledger.target == "cpu"]
+        for row in emulated:
+            assert row.machine == "emulated arm64 CPU"
+            if row.look is Look.STAND_IN:
+                assert "emulated arm64 CPU stand-in" in str(say([row]))
+                assert not natives or "emulated" not in str(say([row, *natives]))
