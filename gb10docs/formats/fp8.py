@@ -61,7 +61,8 @@ def quantize(x: Array, *, axis: int | None = None) -> Quantized:
     if axis is not None and not -x.ndim <= axis < x.ndim:
         raise BadTensor(f"FP8: there is no axis {axis} in a tensor of shape {x.shape}.")
     with np.errstate(invalid="ignore"):
-        amax = np.abs(x).max(axis=axis, keepdims=axis is not None, initial=0)
+        sizes = np.abs(x)
+        amax = sizes.max(initial=0) if axis is None else sizes.max(axis=axis, keepdims=True, initial=0)
     if not np.isfinite(amax.astype(np.float32)).all():
         raise blocks.not_finite(x, "FP8")
     scales = np.asarray(amax / x.dtype.type(e4m3.MAX))
