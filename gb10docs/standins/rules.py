@@ -186,16 +186,12 @@ def _check_content(content: Any) -> None:
     """What a message says: text, or parts of which each is text."""
     if content is None or isinstance(content, str):
         return
-    kinds = (
-        [part.get("type") if isinstance(part, dict) else None for part in content]
-        if isinstance(content, list)
-        else []
-    )
-    if not all(isinstance(kind, str) for kind in kinds) or not isinstance(content, list):
-        raise MalformedError(
-            400, "content must be text, or a list of parts that have a type.", param="messages"
-        )
-    for kind, part in zip(kinds, content, strict=True):
+    for part in content if isinstance(content, list) else [content]:
+        kind = part.get("type") if isinstance(part, dict) and isinstance(content, list) else None
+        if not isinstance(kind, str):
+            raise MalformedError(
+                400, "content must be text, or a list of parts that have a type.", param="messages"
+            )
         if kind != "text":
             message = f"the stand-in llamacpp/SmolLM2-135M-Instruct reads text alone, no {kind}"
             raise RefusalError(501, message, "NotImplementedError", "messages")
