@@ -77,6 +77,18 @@ def test_log_is_private_and_a_full_disk_ends_it(tmp_path: Path) -> None:
     assert "could not be written to disk" in full.text()
 
 
+def test_a_log_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes beyond it is in the report's tail alone, and the log says that it ends."""
+    monkeypatch.setattr("gb10docs.streams.LOG_BOUND", 2 * BOUND)
+    capture = Capture(NOTHING, lambda: str(tmp_path / "log"))
+    for _ in range(64):
+        capture.feed(b"x" * (BOUND // 8))
+    capture.finish()
+    data = (tmp_path / "log").read_bytes()
+    assert data.count(b"x") == 2 * BOUND
+    assert data.endswith(b"it holds at most 256 MiB]\n")
+
+
 @pytest.mark.parametrize(
     ("printed", "line"),
     [(b"", ""), (b"one\ntwo\n", "two"), (b"one\ntwo", "two"), (b"10%\r20%\r", "20%"), (b"a\n\n\n", "a")],
