@@ -62,7 +62,7 @@ class BadChoice(GB10DocsError):
     default="gb10",
     show_default=True,
     metavar="MACHINE",
-    help="gb10, gb10-x2, rtx-5090 or h200.",
+    help="gb10, gb10-64gb, gb10-x2, rtx-5090 or h200.",
 )
 @click.option(
     "--cache",

@@ -30,7 +30,10 @@ def test_a_table_is_markdown_in_the_pages_twin() -> None:
     assert lines[0] == "| Model | tok/s | Source |"
     assert lines[2] == '| A & <b> | 1,087.8 | [theirs](https://example.org/?a=1&b="2") |'
     assert lines[3] == "| B\\|C | 4.0–4.2 | – |"
-    output = {"data": {"text/html": "<table>", "text/markdown": "| a |", "text/plain": "| a |"}}
+    output = {
+        "output_type": "display_data",
+        "data": {"text/html": "<table>", "text/markdown": "| a |", "text/plain": "| a |"},
+    }
     cell = {"cell_type": "code", "source": "table(…)", "outputs": [output]}
     assert notebooks.as_markdown({"cells": [cell]}) == "```python\ntable(…)\n```\n\n| a |\n"
 
@@ -43,7 +46,7 @@ def test_a_table_is_printed_where_there_is_no_notebook(capsys: pytest.CaptureFix
 def test_the_calculator_brings_everything_that_can_be_chosen() -> None:
     brought = json.loads(json.dumps(calculator.tables()))
     assert {name: set(rows) for name, rows in brought.items() if name in {"machines", "caches"}} == {
-        "machines": {"gb10", "gb10-x2", "rtx-5090", "h200"},
+        "machines": {"gb10", "gb10-64gb", "gb10-x2", "rtx-5090", "h200"},
         "caches": {"bf16", "fp8"},
     }
     assert all(model["format"] in brought["formats"] for model in brought["models"].values())

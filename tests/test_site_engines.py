@@ -130,3 +130,15 @@ def test_every_published_speed_is_in_the_table_with_its_source() -> None:
     assert len(written.splitlines()) == len(published()) + 2
     assert all(one.source in written for one in published())
     assert "SGLang" not in engines.TABLES["speeds"]("vLLM")
+
+
+def test_a_median_of_ours_lies_within_its_range() -> None:
+    said = read("batches")["h200"]
+    for name, speeds in said["tok_s"].items():
+        for speed, (low, high) in zip(speeds, said["tok_s_range"][name], strict=True):
+            assert low <= speed <= high, name
+    cells = re.findall(r"([\d,.]+) tok/s, \d+ % \(([\d,.]+)–([\d,.]+)\)", engines.TABLES["measured"]("h200"))
+    assert len(cells) == 9
+    for cell in cells:
+        speed, low, high = (float(figure.replace(",", "")) for figure in cell)
+        assert low <= speed <= high, "it is shown as if it did not"

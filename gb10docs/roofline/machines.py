@@ -53,7 +53,7 @@ class Machine:
 
 
 def _machine(name: str, row: Mapping[str, Any], rows: Mapping[str, Any]) -> Machine:
-    told = rows[row.get("of", name)]
+    told = {**rows[row.get("of", name)], **row}
     figures = {key: Figure(**told[key]) for key in ("memory_gb", "reserved_gb", "bandwidth_gb_s")}
     tflops = {int(bits): Figure(**figure) for bits, figure in told["tflops"].items()}
     return Machine(name, row["title"], row["devices"], tflops=tflops, note=row.get("note", ""), **figures)

@@ -1,4 +1,4 @@
-"""The tables of the engines' pages: what each engine does, from the data that its stand-in and the tests obey.
+"""The tables of pages: what each engine does and how fast it was, from the data that stand-ins and tests obey.
 
 A page holds the place of a table between `<!-- table: formats -->` and `<!-- end of table -->`, and
 `gb10docs site prepare` writes the table there. The API is read from `standins/fields.json`, formats and operations
@@ -23,9 +23,10 @@ from gb10docs.roofline.tables import read
 from gb10docs.site.tables import table
 from gb10docs.standins import rules
 
-FOLDER = "engines"
+MARK = "<!-- table: "
+"""Where a page has it, a table is written."""
 SEEN = "seen on"
-_PLACE = re.compile(r"(<!-- table: ([\w -]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- table: ([\w. -]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _ASKED = (
     "top_k",
     "min_p",
@@ -44,9 +45,14 @@ class NoSuchTable(GB10DocsError):
 
 
 def pages(root: Path) -> dict[str, str]:
-    """The engines' pages with their tables written anew, by path below `docs/`."""
-    found = sorted((root / "docs" / FOLDER).glob("*.md"))
-    return {f"{FOLDER}/{path.name}": filled(path.read_text(encoding="utf-8"), str(path)) for path in found}
+    """The pages that hold tables, with these written anew, by path below `docs/`."""
+    docs = root / "docs"
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(docs.rglob("*.md"))}
+    return {
+        path.relative_to(docs).as_posix(): filled(text, str(path))
+        for path, text in texts.items()
+        if MARK in text
+    }
 
 
 def filled(text: str, at: str = "") -> str:
@@ -186,23 +192,72 @@ def _defaults(known: Mapping[str, Any]) -> str:
 def _speeds(engine: str) -> str:
     """Published speeds, of one engine where its title is given."""
     found = [one for one in published() if one.engine.startswith(engine)]
-    head = ("Engine", "Model, format", "Batch", "Context", "tok/s", "Ceiling", "Share", "Measured by")
-    return table(head, [_speed(one) for one in sorted(found, key=lambda one: (one.engine, one.model))])
-
-
-def _speed(one: Measurement) -> tuple[str, ...]:
-    low = f"{one.low:g} to " if one.low else ""
-    two = " ×2" if one.machine == "gb10-x2" else ""
-    return (
-        one.engine,
-        f"{one.model}, {one.bound.format.title}{two}",
-        str(one.batch),
-        number(one.context) if one.context else "short",
-        f"{low}{one.tok_s:g}",
-        number(one.bound.ceiling_tok_s, 1),
-        f"{number(100 * one.share)} %",
-        f"[{_BY[one.by]}, {one.date}]({one.source})" + (f"; {one.note}" if one.note else ""),
+    head = (
+        "Engine",
+        "Model, format",
+        "Batch",
+        "Context",
+        "Draft",
+        "tok/s",
+        "Ceiling",
+        "Share",
+        "Measured by",
     )
+    rows = [
+        (
+            one.engine,
+            _stored(one),
+            str(one.batch),
+            _context(one),
+            one.draft or "–",
+            _tok_s(one),
+            number(one.bound.ceiling_tok_s, 1) if one.bound else "–",
+            _of_ceiling(one),
+            _by(one),
+        )
+        for one in sorted(found, key=lambda one: (one.engine, one.model))
+    ]
+    return table(head, rows)
+
+
+def _ceilings(models: str) -> str:
+    """What bounds one user of one GB10 and how near others came, for models named in a row."""
+    head = ("Model, format", "Context", "Read per token", "Ceiling", "Measured", "Share", "Measured by")
+    rows = [
+        (
+            _stored(one),
+            _context(one),
+            f"{number(bound.bytes_per_token / 1e9, 2)} GB",
+            f"{number(bound.ceiling_tok_s, 1)} tok/s",
+            f"{_tok_s(one)} tok/s",
+            _of_ceiling(one),
+            f"{one.engine}, {_by(one)}",
+        )
+        for name in models.split()
+        for one in published()
+        if one.model == name and one.batch == 1 and (bound := one.bound) and bound.machine.name == "gb10"
+    ]
+    return table(head, rows)
+
+
+def _stored(one: Measurement) -> str:
+    return f"{one.model}, {one.title}{' ×2' if one.machine == 'gb10-x2' else ''}"
+
+
+def _context(one: Measurement) -> str:
+    return number(one.context) if one.context else "short"
+
+
+def _tok_s(one: Measurement) -> str:
+    return f"{one.low:g} to {one.tok_s:g}" if one.low else f"{one.tok_s:g}"
+
+
+def _of_ceiling(one: Measurement) -> str:
+    return f"{number(100 * one.share)} %" if one.share else "–"
+
+
+def _by(one: Measurement) -> str:
+    return f"[{_BY[one.by]}, {one.date}]({one.source})" + (f"; {one.note}" if one.note else "")
 
 
 def _measured(machine: str) -> str:
@@ -212,7 +267,7 @@ def _measured(machine: str) -> str:
     for name, speeds in said["tok_s"].items():
         model, _, form = name.partition(" ")
         cells = (
-            f"{_share(tok_s, model, form, machine, batch, said['context'])} ({low:g}–{high:g})"
+            f"{_share(tok_s, model, form, machine, batch, said['context'])} ({number(low, 1)}–{number(high, 1)})"
             for tok_s, (low, high), batch in zip(
                 speeds, said["tok_s_range"][name], said["batches"], strict=True
             )
@@ -223,7 +278,7 @@ def _measured(machine: str) -> str:
 
 def _share(tok_s: float, model: str, form: str, machine: str, batch: int, context: int) -> str:
     bound = estimate(bundled(model), FORMATS[form], MACHINES[machine], batch=batch, context=context)
-    return f"{number(tok_s)} tok/s, {number(100 * tok_s / bound.ceiling_tok_s)} %"
+    return f"{number(tok_s, 1)} tok/s, {number(100 * tok_s / bound.ceiling_tok_s)} %"
 
 
 TABLES: dict[str, Callable[[str], str]] = {
@@ -233,5 +288,6 @@ TABLES: dict[str, Callable[[str], str]] = {
     "api": _api,
     "contract": _contract,
     "speeds": _speeds,
+    "ceilings": _ceilings,
     "measured": _measured,
 }
