@@ -34,6 +34,11 @@ def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) 
     shown = snippet.place
     if ending.guard_removed:
         return f"{shown}: it took away the trap or the options by which failures are seen: leave them alone"
+    if ending.speechless:
+        return (
+            f"{shown}: bash could not report how it ended, so its session was closed: it redefined `builtin`, "
+            "closed the shell's descriptors, or lowered their number: leave these alone"
+        )
     if snippet.language == "python":
         return f"{shown}: exited with {_status(ending.exit_code)}" if ending.exit_code else ""
     if ending.failures:

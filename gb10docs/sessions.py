@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -62,6 +63,8 @@ class Ending(NamedTuple):
     """The snippet took away the trap or the options by which failures are seen."""
     strict: bool = True
     """`set -e` was in force at the end: what has failed then is in `failures`."""
+    speechless: bool = False
+    """Bash has done its lines and could not report: the snippet took away what it reports with."""
     given_up: bool = False
     """Bash has left the file halfway, as it does at some errors, and has not said where."""
 
@@ -213,10 +216,10 @@ class _Shell:
         self._pump = pump
         self._open: list[int] = []
         try:
-            script, self._script = self._pipe()
+            self._script_read, self._script = self._pipe()
             self._answer_read, self._answer_write = self._pipe()
             self._told_read, self._told_write = self._pipe()
-            self._process = _bash(path_of(script), cwd, environment)
+            self._process = _bash(path_of(self._script_read), cwd, environment)
             self.pid = self._process.pid
             self._alive = os.pidfd_open(self.pid)
             self._open.append(self._alive)
@@ -251,7 +254,7 @@ class _Shell:
 
     def has_reported(self) -> bool:
         """Whether the step's ending has come; the shell's end counts as one."""
-        return self._answered(_RECORDS)
+        return self._answered(_RECORDS) or self._is_speechless() or self._answered(_RECORDS)
 
     def tell(self) -> str:
         """What lets bash tell its surroundings, and answer with one record once it has."""
@@ -275,6 +278,23 @@ class _Shell:
         self._answer += self._read(self._answer_read)
         return True
 
+    def _is_speechless(self) -> bool:
+        """Whether bash has done all that it was sent and has not answered: it never will.
+
+        Linux tells in which system call a process waits, and that is a read of the pipe that it is sent lines by.
+        Where it does not tell, such as under an emulator, the step's timeout has to do.
+        """
+        try:
+            call, descriptor, *_ = Path(f"/proc/{self.pid}/syscall").read_text(encoding="ascii").split()
+            if call != _READ_CALL or not self._open:
+                return False
+            read = Path(f"/proc/{self.pid}/fd/{int(descriptor, 16)}").stat().st_ino
+        except (OSError, ValueError):
+            return False
+        sent = select.poll()
+        sent.register(self._script_read, select.POLLIN)
+        return read == os.fstat(self._script).st_ino and not sent.poll(0) and not self._answered(_RECORDS)
+
     def _read(self, descriptor: int) -> bytes:
         """What a pipe holds now."""
         try:
@@ -287,6 +307,9 @@ class _Shell:
         self.running = None
         *records, self._answer = self._answer.split(b"\0", _RECORDS)
         if len(records) < _RECORDS:
+            if not self.ended:
+                self.close(interrupt=True)
+                return Ending(KILLED.exit_code, closed=True, speechless=True)
             code = self._process.wait()
             return Ending(128 - code if code < 0 else code, closed=True)
         trap, status, flags, options, failures, through = (
@@ -443,6 +466,8 @@ def signal_name(exit_code: int) -> str:
         return ""
 
 
+_READ_CALL = {"x86_64": "0", "aarch64": "63"}.get(os.uname().machine, "")
+"""Linux's number of `read`, as /proc/PID/syscall writes it."""
 _CHUNK = 2**16
 """As much as a pipe holds."""
 _ANSWER_S = 10.0

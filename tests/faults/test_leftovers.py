@@ -166,7 +166,22 @@ def test_a_forged_answer_is_no_answer(program: Program) -> None:
     assert program.steps()[1]["stdout"] == "next\n"
 
 
-@pytest.mark.parametrize("text", ["builtin() { :; }", "ulimit -n 3", "kill -STOP $$"])
+@pytest.mark.parametrize("text", ["builtin() { :; }", "ulimit -n 3", "exec 255<&-; unset -f __gb_report"])
+def test_a_shell_that_cannot_report_is_not_waited_for(program: Program, text: str) -> None:
+    """The step fails at once and says why, though its timeout is longer than this test is waited for."""
+    program.page(header('timeout = "1h"') + f"{text}\n", "echo next\n")
+    status, out, err = program.run(
+        *("run", "page", "--root", str(program.root), "--target", "gb10", "--keep-going"),
+        *("--json", str(program.json)),
+    )
+    assert (status, err) == (1, ""), out
+    first, second = program.steps()
+    assert (first["outcome"], second["outcome"]) == ("failed", "passed")
+    assert "could not report" in first["reason"]
+    assert program.left() == []
+
+
+@pytest.mark.parametrize("text", ["kill -STOP $$"])
 def test_a_shell_without_its_means_costs_one_step(program: Program, text: str) -> None:
     """Bash cannot report then: the step fails when its time is over, and the next has a shell of its own."""
     program.page(header('timeout = "1s"') + f"{text}\n", "echo next\n")
