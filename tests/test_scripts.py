@@ -109,8 +109,10 @@ SCRIPTS = {
 
 
 def compared(step: StepResult) -> tuple[object, ...]:
-    """What must be the same of two runs of a script."""
-    return step.outcome, step.exit_code, step.stdout, re.sub("0x[0-9a-f]+", "0x", step.stderr), step.reason
+    """What must be the same of two runs of a script, but for how a Python calls a stream that it cannot flush."""
+    stderr = re.sub("0x[0-9a-f]+", "0x", step.stderr)
+    stderr = re.sub("(?m)^Exception ignored .*:.*$", "Exception ignored", stderr)
+    return step.outcome, step.exit_code, step.stdout, stderr, step.reason
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

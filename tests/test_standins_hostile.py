@@ -45,7 +45,7 @@ def _refused(response: httpx.Response, status: int = 400) -> bool:
         '"x\\udc00y"',
         '{"\\ud83d": 1}',
         "[" * 100_000 + "]" * 100_000,
-        '{"a":' * 5_000 + "1" + "}" * 5_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
         "9" * 5_000,
     ],
     ids=lambda held: held[:12],
