@@ -16,6 +16,7 @@ import yaml
 
 from gb10docs.bench.dialects import dialect
 from gb10docs.compose import Service, read_service
+from gb10docs.roofline import FORMATS, MACHINES, bundled, estimate
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -351,7 +352,7 @@ def test_service_is_pinned_bounded_and_private(name: str) -> None:
     assert service["healthcheck"]["start_period"].endswith("m")
     offline = service.get("environment", {}).get("HF_HUB_OFFLINE") == "1" or "--offline" in service["command"]
     assert offline or name == "ollama", "it could fetch a model on its own"
-    assert service["mem_limit"] == "64g"
+    assert service["mem_limit"] == "32g", "half of the smaller GB10's memory"
     assert "privileged" not in service
     assert "tty" not in service
     (device,) = service["deploy"]["resources"]["reservations"]["devices"]
@@ -373,7 +374,7 @@ def test_service_mounts_its_model_read_only(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "weights_gb", "kv_bytes"), [("trtllm", 6.40, 147_456), ("trtllm-quantized", 10.54, 163_840)]
+    ("name", "weights_gb", "kv_bytes"), [("trtllm", 6.40, 73_728), ("trtllm-quantized", 10.54, 163_840)]
 )
 def test_tensorrt_llm_budget_agrees_with_its_step(name: str, weights_gb: float, kv_bytes: int) -> None:
     service = services()[name]
@@ -388,11 +389,23 @@ def test_tensorrt_llm_budget_agrees_with_its_step(name: str, weights_gb: float, 
 def test_vllm_budget_agrees_with_its_step() -> None:
     fraction = float(option(services()["vllm"]["command"], "--gpu-memory-utilization"))
     assert fraction * 128 <= _memory_need("vllm") <= fraction * 128 + 2
+    least = estimate(bundled("Qwen3-8B"), FORMATS["nvfp4"], MACHINES["gb10-64gb"], context=8192, cache="fp8")
+    assert least.weight_bytes + least.cache_bytes < fraction * least.machine.memory_gb.value * 1e9
 
 
-def test_two_servers_fit_into_128_gb() -> None:
+def test_two_servers_fit_into_the_larger_gb10_and_each_step_into_the_smaller() -> None:
     needs = sorted((_memory_need(name) for name in services()), reverse=True)
-    assert sum(needs[:2]) < 100
+    assert sum(needs[:2]) < MACHINES["gb10"].memory_bytes / 1e9
+    needed = {
+        path: int(need.removeprefix("memory:").removesuffix("GB"))
+        for path in SHELL
+        for need in settings(path).get("needs", [])
+        if need.startswith("memory:")
+    }
+    too_much = {
+        identify(path) for path, need in needed.items() if need > MACHINES["gb10-64gb"].memory_bytes / 1e9
+    }
+    assert too_much == {"two/vllm-two.sh", "two/trtllm-two.sh"}, "a model that no single GB10 holds"
 
 
 def _memory_need(service: str) -> int:
@@ -408,24 +421,29 @@ def test_every_image_is_in_the_lock_and_only_a_justified_one_is_latest() -> None
     }
     used = {service["image"] for service in services().values()}
     for path in SHELL:
-        used |= set(re.findall(r"nvcr\.io/\S+:[\w.-]+", body(path)))
+        used |= set(re.findall(r"(?:nvcr\.io|vllm)/\S+:[\w.-]+", body(path)))
     assert used == set(lock)
     for reference, row in lock.items():
         assert row["source"].startswith("https://")
         assert row["chosen_because"]
         assert re.fullmatch(r"sha256:[0-9a-f]{64}", row.get("digest", "sha256:" + 64 * "0"))
+        assert row.get("digest_source", "https://").startswith("https://")
         if reference.endswith(":latest"):
             assert "only tag" in row["chosen_because"]
         for user in row["used_by"]:
             assert (ROOT / user).exists()
 
 
-def test_every_model_that_is_downloaded_is_in_the_lock() -> None:
+def test_every_model_that_is_downloaded_is_in_the_lock_and_taken_at_its_revision() -> None:
     lock = {
-        row["repository"] for row in tomllib.loads((ROOT / "compose/models.lock.toml").read_text())["model"]
+        row["repository"]: row.get("revision", "")
+        for row in tomllib.loads((ROOT / "compose/models.lock.toml").read_text())["model"]
     }
-    downloaded = {match for path in SHELL for match in re.findall(r"hf download (\S+)", body(path))}
-    assert downloaded == lock
+    texts = [body(path) for path in SHELL if "hf download" in body(path)]
+    named = [re.findall(r"hf download (\S+)", text) for text in texts]
+    assert {name for names in named for name in names} == set(lock)
+    for text, (name,) in zip(texts, named, strict=True):
+        assert re.findall(r"--revision (\S+)", text) == ([lock[name]] if lock[name] else [])
 
 
 @pytest.mark.parametrize("path", SNIPPETS, ids=identify)
