@@ -65,7 +65,8 @@ def lacking() -> str:
 def load(gguf: Path) -> Any:
     """llama.cpp's own server on a private port of 127.0.0.1, model loaded."""
     if why := lacking():
-        sys.exit(why)
+        print(why, file=sys.stderr, flush=True)  # before anything closes: who started this then reads its log
+        sys.exit(1)
     from xllamacpp import CommonParams, Server
 
     params = CommonParams()
