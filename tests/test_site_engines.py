@@ -61,6 +61,13 @@ def test_every_cell_is_there_and_says_where_it_is_from(name: str) -> None:
         assert cell["source"].startswith("https://") or cell["text"] == "not looked up"
 
 
+def test_an_engine_that_is_another_inside_answers_as_that_one_does() -> None:
+    lines = [line.split(" | ") for line in engines.TABLES["api"]("").splitlines()]
+    vllm, nim = (lines[0].index(title) for title in ("vLLM", "NIM"))
+    same = [row for row in lines[3:] if row[nim].strip(" |✓") != row[vllm].strip(" |✓")]
+    assert same == []
+
+
 def test_the_overview_marks_only_what_was_seen_on_that_engine() -> None:
     written = engines.TABLES["api"]("")
     head, _, *rows = [

@@ -124,7 +124,8 @@ def _known(name: str) -> dict[str, Any]:
         return own
     other = rules.tables()["engines"][described["like"]]["name"]
     like = {
-        key: {**row, "status": f"as {other}, unverified"} for key, row in _known(described["like"]).items()
+        key: {**row, "status": f"as {other}, unverified", "stricter": _is_stricter(row)}
+        for key, row in _known(described["like"]).items()
     }
     return {**like, **own}
 
@@ -171,7 +172,7 @@ def _behaviour(known: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, An
 
 def _is_stricter(row: Mapping[str, Any]) -> bool:
     """Whether only the stand-in does what the row says; the engine does not."""
-    return bool(row["status"] == "stricter than source")
+    return bool(row["status"] == "stricter than source" or row.get("stricter"))
 
 
 def _quiet(known: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -14,6 +14,7 @@ curl -fsS http://127.0.0.1:8002/v1/chat/completions \
     "max_tokens": 140,
     "temperature": 0.7,
     "top_p": 0.8,
+    "top_k": 20,
     "chat_template_kwargs": {"enable_thinking": false}
   }' | jq -er '
       (.choices[0].message.content // error("the answer holds no text")),

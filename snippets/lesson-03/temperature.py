@@ -15,8 +15,8 @@ for temperature in (0.0, 0.7, 1.2):
         messages=[{"role": "user", "content": "Write a two-sentence story about a robot learning to paint."}],
         max_tokens=70,
         temperature=temperature,
-        top_p=0.8,
-        extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+        top_p=1.0,
+        extra_body={"top_k": 0, "chat_template_kwargs": {"enable_thinking": False}},
     )
     choice, usage = reply.choices[0], reply.usage
     print(f"--- temperature={temperature}")

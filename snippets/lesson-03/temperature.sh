@@ -10,7 +10,8 @@ for temperature in 0.0 0.7 1.2; do
     messages: [{role: "user", content: "Write a two-sentence story about a robot learning to paint."}],
     max_tokens: 70,
     temperature: $temperature,
-    top_p: 0.8,
+    top_p: 1.0,
+    top_k: 0,
     chat_template_kwargs: {enable_thinking: false}
   }' | curl -fsS http://127.0.0.1:8002/v1/chat/completions \
     -H "Content-Type: application/json" -d @- | jq -er '

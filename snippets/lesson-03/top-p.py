@@ -16,7 +16,7 @@ for top_p in (0.1, 0.9):
         max_tokens=80,
         temperature=0.7,
         top_p=top_p,
-        extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+        extra_body={"top_k": 0, "chat_template_kwargs": {"enable_thinking": False}},
     )
     choice, usage = reply.choices[0], reply.usage
     print(f"--- top_p={top_p}")

@@ -11,6 +11,7 @@ for top_p in 0.1 0.9; do
     max_tokens: 80,
     temperature: 0.7,
     top_p: $top_p,
+    top_k: 0,
     chat_template_kwargs: {enable_thinking: false}
   }' | curl -fsS http://127.0.0.1:8002/v1/chat/completions \
     -H "Content-Type: application/json" -d @- | jq -er '

@@ -21,7 +21,7 @@ reply = client.chat.completions.create(
     max_tokens=60,
     temperature=0.2,
     top_p=0.5,
-    extra_body={"chat_template_kwargs": {"enable_thinking": False}},
+    extra_body={"top_k": 20, "chat_template_kwargs": {"enable_thinking": False}},
 )
 choice, usage = reply.choices[0], reply.usage
 print(choice.message.content)
