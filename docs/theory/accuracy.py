@@ -21,18 +21,19 @@
 #
 # ## The short answer
 #
-# NVFP4 with 4-bit activations (W4A4), made after training, against the same model in 16 bit:
+# What was lost when a finished model was converted, against the same model in 16 bit:
 #
-# | Model | Change |
-# |---|---|
-# | dense, 8 to 14 billion parameters | −1.8 to −4.2 points; code and long reasoning can lose more |
-# | dense, 27 to 32 billion | −1.4 to −2.4 points |
-# | mixture of experts, 26 to 35 billion | +0.2 to −0.5 points |
-# | the largest, 671 billion | +2 to −1 points, measured by NVIDIA, from FP8 |
+# | Model | What is in NVFP4 | Change |
+# |---|---|---|
+# | dense, 8 to 14 billion parameters | all linear layers, W4A4 | −1.8 to −4.2 points; code may lose more |
+# | dense, 27 and 32 billion | all linear layers, W4A4 | −1.4 and −2.4 points |
+# | dense, 31 billion | W4A4, but for the attention of many layers | −1.6 points |
+# | 671 billion | not looked up | +2 to −1 points, measured by NVIDIA, from FP8 |
 #
-# These are the ranges of the few measurements below, not bounds. Three things make it better: leave the activations in
-# 16 bit (W4A16), choose the rounding with data instead of rounding to the nearest, or train the rounded model for a
-# while. One makes it worse: a smaller model.
+# These are the ranges of the few measurements below, not bounds. We know of none of a mixture of experts whose whole
+# was W4A4: the two below have only their experts in NVFP4, one of them with 16-bit activations. Three things make it
+# better: leave the activations in 16 bit (W4A16), choose the rounding with data instead of rounding to the nearest, or
+# train the rounded model for a while. One makes it worse: a smaller model.
 
 # %% [markdown]
 # ## What NVIDIA says
@@ -54,38 +55,43 @@
 # | Llama-Nemotron-Super-49B | 46.0 | 32.3 | 45.6 |
 # | AceReason-7B | 63.5 | 58.7 | 62.0 |
 #
-# NVIDIA's [DGX Spark playbook][pb-quant] advises W4A16 for one user, says that it usually does not cost accuracy, and
-# tells you to run your own evaluation. So do we.
+# NVIDIA's DGX Spark playbook of [21 July 2026][pb-quant] advised W4A16 for one user and said that it usually does not
+# cost accuracy; the one of [3 August 2026][pb-new] says "usually <1% loss" of plain NVFP4. Both tell you to run your
+# own evaluation. So do we.
 #
 # [post]: https://developer.nvidia.com/blog/introducing-nvfp4-for-efficient-and-accurate-low-precision-inference/
+# [pb-new]: https://github.com/NVIDIA/dgx-spark-playbooks/blob/863cfb2c2075db57a203ded10ac65e1d606aad16/nvidia/playbook-nvfp4-quantization/README.md
 # [pb-quant]: https://github.com/NVIDIA/dgx-spark-playbooks/blob/0db7c141da60870ca6ed5c99436320f4e35cd531/nvidia/nvfp4-quantization/README.md
 
 # %% [markdown]
 # ## What others measured
 #
-# | Who | Measure | Model | 16 bit | NVFP4 | Change |
-# |---|---|---|---|---|---|
-# | [WUSH][wush] | average of four | Llama-3.1-8B | 78.93 | 74.73 | −4.2 |
-# | same | average of four | Qwen3-8B | 77.49 | 75.71 | −1.8 |
-# | same | average of four | Qwen3-14B | 80.81 | 79.03 | −1.8 |
-# | same | average of four | Qwen3-32B | 83.44 | 82.08 | −1.4 |
-# | [Baseten][baseten] | average of six | Qwen3-8B | 77.8 | 75.2 | −2.6 |
-# | same | HumanEval+ | Qwen3-8B | 82.3 | 73.2 | −9.1 |
-# | [sch0tten][sch0tten] | MMLU-Pro | Qwen3.6-27B | | | −2.4 |
-# | same | MMLU-Pro | Gemma-4-31B | | | −1.6 |
-# | same | MMLU-Pro | Qwen3.6-35B-A3B | | | −0.5 |
-# | same | MMLU-Pro | Gemma-4-26B-A4B | | | +0.2 |
+# | Who | Measure | Model | What was quantized | 16 bit | NVFP4 | Change |
+# |---|---|---|---|---|---|---|
+# | [WUSH][wush] | average of four | Llama-3.1-8B | linear layers, W4A4 | 78.93 | 74.73 | −4.2 |
+# | same | average of four | Qwen3-8B | linear layers, W4A4 | 77.49 | 75.71 | −1.8 |
+# | same | average of four | Qwen3-14B | linear layers, W4A4 | 80.81 | 79.03 | −1.8 |
+# | same | average of four | Qwen3-32B | linear layers, W4A4 | 83.44 | 82.08 | −1.4 |
+# | [Baseten][baseten] | average of six | Qwen3-8B | linear layers, W4A4, FP8 cache | 77.8 | 75.2 | −2.6 |
+# | same | HumanEval+ | Qwen3-8B | the same | 82.3 | 73.2 | −9.1 |
+# | [sch0tten][sch0tten] | MMLU-Pro | Qwen3.6-27B | the whole language model, W4A4 | | | −2.4 |
+# | same | MMLU-Pro | Gemma-4-31B | W4A4; attention of many layers BF16; FP8 cache | | | −1.6 |
+# | same | MMLU-Pro | Qwen3.6-35B-A3B | experts W4A16; linear attention FP8; FP8 cache | | | −0.5 |
+# | same | MMLU-Pro | Gemma-4-26B-A4B | experts W4A4; attention BF16; FP8 cache | | | +0.2 |
 #
 # - The **WUSH** paper (December 2025) rounded to the nearest, W4A4, and averaged MMLU, GSM8K, HellaSwag and WinoGrande.
 # - **Baseten** (April 2026) took NVIDIA's own checkpoint on a B200. A single report.
-# - **sch0tten** took published checkpoints on an RTX PRO 6000 with vLLM 0.22.1. A single report too. Its
-#   [summary][summary] puts the cost at 0.6 points or less over five tasks, nearly all of it in MMLU-Pro.
+# - **sch0tten** (June 2026) took published checkpoints on an RTX PRO 6000 with vLLM 0.22.1: NVIDIA's, but for the 27B
+#   one, which is Unsloth's. The 35B one had its output layer turned back into BF16. A single report too. It warns that
+#   the [recipes differ][recipes] and that it compares no formats as such. Its [summary][summary] puts the cost at 0.6
+#   points or less over five tasks, nearly all of it in MMLU-Pro.
 #
 # We could repeat none of them.
 #
 # [wush]: https://arxiv.org/abs/2512.00956
 # [baseten]: https://github.com/basetenlabs/qwen3-nvfp4-benchmark
 # [sch0tten]: https://github.com/sch0tten/nvfp4-benchmark
+# [recipes]: https://github.com/sch0tten/nvfp4-benchmark/blob/5425f08197812fa614fce318baa6e0f177e3c950/configs/models.yaml
 # [summary]: https://ure.us/articles/benchmarking-nvfp4-blackwell/
 
 # %%
@@ -103,9 +109,9 @@ CHANGES = {  # points, NVFP4 against 16 bit: the table's rows, small models firs
     "Qwen3-14B, average of four": -1.78,
     "Qwen3-32B, average of four": -1.36,
     "Qwen3.6-27B, MMLU-Pro": -2.4,
-    "Gemma-4-31B, MMLU-Pro": -1.6,
-    "Gemma-4-26B-A4B, MMLU-Pro": 0.2,
-    "Qwen3.6-35B-A3B, MMLU-Pro": -0.5,
+    "Gemma-4-31B, most attention BF16": -1.6,
+    "Gemma-4-26B-A4B, experts only": 0.2,
+    "Qwen3.6-35B-A3B, experts W4A16": -0.5,
     "Qwen3-8B, HumanEval+": -9.1,
 }
 figure, axes = plots.figure(height=240)
@@ -119,7 +125,8 @@ axes.grid(axis="y", visible=False)
 plots.show(
     figure,
     "Ten changes as bars to the left of zero. Dense models of 8 to 32 billion parameters lose 1.4 to 4.2 points on "
-    "averages and MMLU-Pro, the two mixtures of experts −0.5 and +0.2, and Qwen3-8B 9.1 on HumanEval+.",
+    "averages and MMLU-Pro, two mixtures of experts with only their experts in NVFP4 −0.5 and +0.2, and Qwen3-8B 9.1 "
+    "on HumanEval+.",
 )
 
 # %% [markdown]
@@ -156,7 +163,7 @@ for name, share, questions in (("HumanEval+", 0.82, 164), ("MMLU-Pro", 0.85, 700
 # | Qwen3-14B | 80.81 | 79.03 | 77.83 |
 # | Qwen3-32B | 83.44 | 82.08 | 77.04 |
 #
-# | MMLU-Pro, change in points | FP8 | INT4 (AWQ) | NVFP4 |
+# | MMLU-Pro, change in points, as published | FP8 | INT4 (AWQ) | NVFP4 |
 # |---|---|---|---|
 # | Qwen3.6-27B | −0.4 | −1.5 | −2.4 |
 # | Gemma-4-31B | −0.7 | −1.0 | −1.6 |
@@ -165,8 +172,9 @@ for name, share, questions in (("HumanEval+", 0.82, 164), ("MMLU-Pro", 0.85, 700
 #
 # MXFP4 loses more than NVFP4 in every row of the first table, by 1.2 to 5.4 points. A model that was trained with
 # MXFP4, as [gpt-oss](https://github.com/openai/gpt-oss/blob/main/README.md) was, is another matter: it has lost
-# nothing in conversion. INT4 with AWQ did no worse than NVFP4 on three of four models, within the scatter above. It
-# leaves the activations in 16 bit.
+# nothing in conversion. The second table compares checkpoints, not formats: the INT4 one of the 27B model keeps q, k
+# and v, the first layer and the linear attention in BF16, and the NVFP4 one quantizes all of them. So it does not say
+# which of the two formats loses less.
 #
 # Choosing the rounding with data helps. On Llama-3.1-8B, GPTQ brings NVFP4 from 74.73 to 75.72 and MXFP4 from 69.32 to
 # 70.62; [MR-GPTQ](https://arxiv.org/abs/2509.23202) brings them to 75.84 and 73.65.
@@ -249,8 +257,9 @@ print(f"the same step at 120 billion parameters: {np.log(4.6577 / 4.6283):.3f}")
 # 1. If the model fits in FP8 and its [speed](bytes-and-speed.ipynb) is enough, take FP8.
 # 2. If you want NVFP4 for one user at a time, take W4A16. The bus is the limit then, and
 #    [4-bit activations bring nothing](fp4-on-silicon.ipynb).
-# 3. If you need W4A4, for long prompts or many users, take the largest model that fits, best a mixture of experts, and
-#    a checkpoint whose maker publishes an evaluation or trained it after rounding.
+# 3. If you need W4A4, for long prompts or many users, take the largest model that fits, and a checkpoint whose maker
+#    publishes an evaluation or trained it after rounding. Read which layers it quantizes: that differs more than the
+#    names of formats do.
 # 4. Measure the task that you care about, in both formats, on the same inputs, and count how many answers changed.
 #    Fifty of your own questions tell you more than this page.
 #

@@ -185,7 +185,7 @@ print("experts a layer, if all are as likely:", ", ".join(f"{made.experts_touche
 #
 # Attention looks back at every token so far, so a step also reads the keys and values of the whole context, and
 # no user shares those. For Qwen3-8B one token of context is 36 layers × 2 × 8 heads × 128 numbers × 2 bytes =
-# 147,456 bytes.
+# 147,456 bytes in BF16. NVIDIA's NVFP4 checkpoint of it declares an FP8 cache, which is half of that.
 
 # %%
 contexts = [0, 4096, 8192, 16384, 32768, 49152, 65536, 98304, 131072]
@@ -253,7 +253,7 @@ table(["NVFP4", *prefill, "Decode, tok/s: W4A16 at most", "W4A4 at most"], rows)
 # the same.
 #
 # That is why the two recipes answer different questions. *How fast do I get my answer?* depends on bytes, and
-# W4A16 gives the same ceiling without rounding the activations; NVIDIA's playbook [recommends
+# W4A16 gives the same ceiling without rounding the activations; NVIDIA's playbook of 21 July 2026 [recommends
 # it](https://github.com/NVIDIA/dgx-spark-playbooks/blob/0db7c141da60870ca6ed5c99436320f4e35cd531/nvidia/nvfp4-quantization/README.md)
 # on a DGX Spark for the model that it converts. *How fast is a long prompt read, or a large batch served?*
 # depends on arithmetic, and that is what W4A4 is for.
@@ -291,14 +291,19 @@ table(["Model and format", "tok/s", "Ceiling", "Share", "Batch", "Context", "Eng
 #   free, and it is not.
 # - 32 users of Llama-3.1-8B reach a third. At that batch the context counts for more than the weights: with
 #   2,048 tokens each, the ceiling would be half as high.
-# - One speed is above its ceiling.
+# - Two speeds of one model are above its ceiling.
+#
+# NVIDIA's figures of [August and September 2026](https://github.com/NVIDIA/local-ai-inference-recipes) are not among
+# them. All were made with something that guesses ahead, so several tokens come of one reading, and no ceiling of this
+# kind bounds them. They are on the [engines' page](../engines/index.md#published-for-the-gb10).
 #
 # ## Exercise: a speed above its ceiling
 #
 # An owner served gpt-oss-120b with vLLM on one DGX Spark and got [33 to 34 tokens per
 # second](https://github.com/NVIDIA/dgx-spark-playbooks/issues/79). Spark Arena, a leaderboard, has the same
 # model on vLLM at [58.82](https://github.com/spark-arena/recipe-registry/issues/17), and another owner
-# reproduced it at 59.5. The ceiling is 54.6. A ceiling cannot be passed, so something is counted wrong. What?
+# reproduced it at 59.5. The ceiling is 54.6. A ceiling cannot be passed, so something is counted wrong. What? (12 June
+# 2026; the slower figure is of 25 April 2026.)
 #
 # A lucky measurement would not be reproduced. *Speculative decoding* writes several tokens for one reading of
 # the weights and passes every ceiling of this kind, but the leaderboard's recipe has none. So look at the byte
@@ -334,6 +339,11 @@ for name, speed in (("mxfp4-experts", 34), ("mxfp4-lm-head", 58.82)):
 # Both speeds are ordinary: each is about 60 % of its own ceiling. The faster run reads fewer bytes, and
 # computes with coarser numbers than the checkpoint has. Whether its answers are as good is a question that a
 # speed does not answer. So keep the rule: **above 100 %, look for speculation, or count the bytes again.**
+#
+# One case stays open, and you may be the one to close it. A third owner has [57 to 60
+# tok/s](https://conselara.dev/notes/dgx-spark-benchmarks/) (2 May 2026) on NVIDIA's own vLLM 0.19, without that option
+# and without a draft that the page names. By our count that is 110 %. Either the engine narrows the layers by itself,
+# or tokens are counted that were not written one by one, or we are wrong.
 #
 # ## Where bytes no longer rule
 #
@@ -387,7 +397,9 @@ table(["Model", "Format", "Memory needed", "On a GB10", "Ceiling, tok/s", "Expec
 # %% [markdown]
 # The calculator does the same for any choice. Memory is an estimate. We add 4 GB for the engine, and leave the
 # system [9 GB](https://github.com/Syllo/nvtop/issues/449) of the
-# [128.5](https://github.com/leptonai/gpud/pull/1170) that an owner sees.
+# [128.5](https://github.com/leptonai/gpud/pull/1170) that an owner sees. For a machine with [64
+# GB](https://blogs.nvidia.com/blog/local-ai-dgx-spark-64gb-sync/) take `gb10-64gb`; what such a machine reports is our
+# guess.
 
 # %%
 calculator.show()

@@ -74,6 +74,7 @@ import numpy as np
 
 from gb10docs import roofline
 from gb10docs.formats import e2m1, e4m3, nvfp4
+from gb10docs.roofline import tables
 from gb10docs.site import plots
 
 random = np.random.default_rng(0)
@@ -114,7 +115,7 @@ for name, result in (("W4A4 ", d), ("W4A16", activations @ b.dequantize().T)):
 #
 # At batch 1 each weight is read once and used for one multiplication and one addition. Here is the time that the bus
 # needs for a token of Qwen3-8B against the time that the tensor cores need: 273 GB/s, and half of NVIDIA's petaFLOP in
-# four bits because matrices are dense, an eighth of it in 16.
+# four bits because matrices are dense, an eighth of it in 16; NVIDIA publishes only the figure in four bits.
 
 # %%
 model, gb10 = roofline.bundled("Qwen3-8B"), roofline.MACHINES["gb10"]
@@ -222,9 +223,11 @@ plots.show(
 # - **The version.** In the weeks after 0.28.0, development builds [put a W4A16 kernel before CUTLASS][v-55397], and
 #   long prompts on a GB10 became slow. None of the releases 0.28.0 to 0.33.0 has that order.
 # - **You.** `--linear-backend marlin` forces it from 0.23 on; in 0.20.1 it is the variable `VLLM_NVFP4_GEMM_BACKEND`,
-#   which 0.33 no longer knows.
+#   which 0.33 no longer knows. In 0.20.1 the batch-invariant mode forces NVFP4 to be emulated, far too slow to use.
 # - **Experts.** Mixtures of experts have a list of their own. Its first kernels, TensorRT-LLM's and CuTe DSL's, are for
-#   `sm_10x`; the next, FlashInfer's CUTLASS, takes a GB10 (read in 0.32). Recipes often pass `--moe-backend marlin`.
+#   `sm_10x`; the next, FlashInfer's CUTLASS, takes a GB10 (read in 0.32). Experts in W4A16 [fall back to
+#   Marlin](https://github.com/vllm-project/vllm/pull/47577) (July 2026); `--moe-backend flashinfer_b12x` is there to
+#   try. NVIDIA's recipes pass `--moe-backend marlin`.
 #
 # Marlin's warning, "Your GPU does not have native support for FP4 computation", is printed on a GB10 too. It says which
 # kernel was taken. Of the GPU it is wrong.
@@ -233,9 +236,15 @@ plots.show(
 #
 # A Hopper GPU has no FP4 arithmetic. vLLM reads the same checkpoint there and runs it through Marlin: weights stay in
 # four bits in memory and are unpacked on the way. We ran that: vLLM 0.23.0 on an H200, a Qwen3-8B shape with random
-# weights, NVFP4, 22 November 2026. The log names `MarlinNvFp4LinearKernel`. At batch 1 it wrote 258 tokens a second,
-# where FP8 reached 285 and BF16 195. On a bus more than 17 times as fast as a GB10's, bytes no longer decide alone:
-# see [Why bytes set the speed](bytes-and-speed.ipynb).
+# weights, NVFP4, 22 November 2026. The log names `MarlinNvFp4LinearKernel`. At batch 1, medians of five:
+
+# %%
+for name, speeds in tables.read("batches")["h200"]["tok_s"].items():
+    print(f"{name:22} {speeds[0]:5.1f} tok/s")
+
+# %% [markdown]
+# On a bus more than 17 times as fast as a GB10's, bytes no longer decide alone: see
+# [Why bytes set the speed](bytes-and-speed.ipynb).
 #
 # Marlin works in tiles. A layer fits if K is a multiple of 128 and N of 64, or K of 64 and N of 128. SmolLM2's K of 576
 # is no multiple of 128, and its merged q, k and v have N = 960, no multiple of 128 either: vLLM 0.23 stopped with
