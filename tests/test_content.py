@@ -16,7 +16,8 @@ import yaml
 
 from gb10docs.bench.dialects import dialect
 from gb10docs.compose import Service, read_service
-from gb10docs.roofline import FORMATS, MACHINES, bundled, estimate
+from gb10docs.roofline import FORMATS, MACHINES, bundled, estimate, published
+from gb10docs.roofline.tables import read
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -65,6 +66,15 @@ FALSE_CLAIMS = {
     "temperature 0 promises nothing": r"produces identical output",
     "vLLM serves NVFP4 as well": r"TensorRT-LLM is really it",
     "these are the resources of lesson 3": r"Resources for Lesson 4",
+    "a container's limit does not count what CUDA allocates on a GB10": r"mem_limit[^|\n]{0,40}(?:second net|freezes)",
+    "vLLM takes 0.92 of the memory since 0.20": r"0\.9 of all memory|0\.9, or 0\.92",
+    "Rubin has FP4 tensor cores too": r"tensor cores exist on \[?Blackwell only",
+    "there is no lesson 10": r"Lesson 10",
+    "no whole mixture of experts was measured in W4A4": r"best a mixture of experts",
+    "SGLang's cookbook has the GB10": r"no GB10 guide that we know of",
+    "an H200's memory is 17.6 times as fast": r"fifteen times slower",
+    "plain nvidia-smi lists memory per process": r"wrong tool for memory|[Dd]o not use `nvidia-smi`",
+    "what counts is the date of the source, not of the visit": r"[Ff]acts were\s+checked on",
 }
 """Statements of the source that are wrong, by what is right."""
 
@@ -168,6 +178,13 @@ def test_corrected_errors_stay_corrected(path: Path, reason: str) -> None:
 @pytest.mark.parametrize("fact", FALSE_CLAIMS)
 def test_false_claims_do_not_return(page: Path, fact: str) -> None:
     assert not re.search(FALSE_CLAIMS[fact], page.read_text(), re.IGNORECASE), fact
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_a_flag_that_the_pinned_vllm_lacks_stands_beside_what_it_has(page: Path) -> None:
+    for line in page.read_text().splitlines():
+        if "--linear-backend" in line:
+            assert "VLLM_NVFP4_GEMM_BACKEND" in line, "0.20.1 knows the variable alone"
 
 
 @pytest.mark.parametrize(
@@ -456,3 +473,54 @@ def test_serves_stops_and_server_needs_name_real_services(path: Path) -> None:
         assert "docker compose up -d --wait" in body(path)
     asked = [need.removeprefix("server:") for need in table.get("needs", []) if need.startswith("server:")]
     assert {*asked, *table.get("stops", [])} <= set(known)
+
+
+SPEED = re.compile(
+    r"([\d.,]*\d)(?: (?:to|instead of) ([\d.,]*\d))? tok/s(?: (?:fall|falling) to ([\d.,]*\d))?"
+)
+
+
+def speeds(page: Path) -> set[str]:
+    """Return the speeds that a page's own prose and tables name, but for generated tables and output."""
+    text = re.sub(r"<!-- table: .*?<!-- end of table -->", "", page.read_text(), flags=re.DOTALL)
+    text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])", r"\1", text).replace("**", "")
+    return {figure.replace(",", "") for match in SPEED.finditer(text) for figure in match.groups() if figure}
+
+
+def test_a_speed_on_a_page_is_a_row_of_the_data_or_a_ceiling_that_we_compute() -> None:
+    contexts, caches = (0, 2048, 32_768), ("bf16", "fp8")
+    bounds = [
+        estimate(
+            bundled(model), FORMATS[stored], MACHINES["gb10"], context=context, cache=cache
+        ).ceiling_tok_s
+        for model in ("Qwen3-8B", "Qwen3-14B", "Llama-3.3-70B")
+        for stored in ("nvfp4", "fp8", "bf16")
+        for context in contexts
+        for cache in caches
+    ]
+    ceilings = {f"{bound:.{digits}f}" for bound in bounds for digits in (0, 1, 2)}
+    sources: dict[str, set[str]] = {}
+    for row in published():
+        for value in filter(None, (row.tok_s, row.low, row.prefill_tok_s)):
+            sources.setdefault(f"{value:g}", set()).add(row.source)
+    for aside in read("published")["aside"]:
+        for value in aside["tok_s"]:
+            sources.setdefault(f"{value:g}", set()).add(aside["source"])
+    named = {page: speeds(page) for page in PAGES}
+    assert sum(len(figures) for figures in named.values()) >= 10
+    for page, figures in named.items():
+        for figure in figures - ceilings:
+            assert figure in sources, f"{page.name}: {figure} tok/s is in no row of data/published.toml"
+            assert any(source in page.read_text() for source in sources[figure]), (
+                f"{page.name}: {figure}: no source"
+            )
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / "docs/theory").glob("*.py")], ids=identify)
+def test_a_measured_speed_has_its_share_from_the_data_alone(page: Path) -> None:
+    text = re.sub(r"<!-- table: .*?<!-- end of table -->", "", page.read_text(), flags=re.DOTALL)
+    text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert not re.search(r"tok/s[^\n]{0,40}\|\s*\d+ %", text), (
+        "a share beside a speed is written by site prepare"
+    )

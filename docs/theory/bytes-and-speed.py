@@ -287,8 +287,8 @@ table(["Model and format", "tok/s", "Ceiling", "Share", "Batch", "Context", "Eng
 # A *vendor* sells the machine, a *project* writes the engine, and a *user* has bought one. A context of 0 means
 # that it was short, or that nobody said. Three things to see:
 #
-# - Two GB10s reach 29 and 38 % of what two memories could do. The ceiling takes the network between them for
-#   free, and it is not.
+# - Two GB10s reach 29 and 38 % of what two memories could do with Qwen3-235B-A22B, and 70 % with gpt-oss-120b. The
+#   ceiling takes the network between them for free, and it is not.
 # - 32 users of Llama-3.1-8B reach a third. At that batch the context counts for more than the weights: with
 #   2,048 tokens each, the ceiling would be half as high.
 # - Two speeds of one model are above its ceiling.

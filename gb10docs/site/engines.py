@@ -241,6 +241,36 @@ def _ceilings(models: str) -> str:
     return table(head, rows)
 
 
+def _two(_: str) -> str:
+    """What a second machine was worth: each speed of two beside that of one, where the same people have one."""
+    rows = [
+        (
+            f"{two.model}, {two.title}, {two.engine}",
+            next((_tok_s(one) + _drafted(one) for one in _alone(two)), "–"),
+            _tok_s(two) + _drafted(two),
+            _by(two),
+        )
+        for two in published()
+        if two.machine == "gb10-x2"
+    ]
+    return table(("Model, format, engine", "One, tok/s", "Two, tok/s", "Measured by"), rows)
+
+
+def _alone(two: Measurement) -> list[Measurement]:
+    """Speeds of one machine with the same model: by the same source, else with the same engine and draft."""
+    same = [
+        one
+        for one in published()
+        if one.machine == "gb10" and (one.model, one.format) == (two.model, two.format)
+    ]
+    told = [one for one in same if one.source == two.source]
+    return told or [one for one in same if (one.engine, one.draft) == (two.engine, two.draft)]
+
+
+def _drafted(one: Measurement) -> str:
+    return f" ({one.draft})" if one.draft else ""
+
+
 def _stored(one: Measurement) -> str:
     return f"{one.model}, {one.title}{' ×2' if one.machine == 'gb10-x2' else ''}"
 
@@ -290,5 +320,6 @@ TABLES: dict[str, Callable[[str], str]] = {
     "contract": _contract,
     "speeds": _speeds,
     "ceilings": _ceilings,
+    "two": _two,
     "measured": _measured,
 }

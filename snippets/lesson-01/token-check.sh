@@ -1,6 +1,6 @@
 # /// script
 # [tool.gb10docs]
-# needs = ["command:hf", "network:huggingface.co", "secret:HF_TOKEN"]
+# needs = ["command:hf", "network:huggingface.co"]
 # optional = true
 # ///
 hf auth whoami
