@@ -186,8 +186,9 @@ def _quiet(known: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _defaults(known: Mapping[str, Any]) -> str:
     values = known["defaults"]["value"]
     shown = [f"{name} {values[name] or 'off'}" for name in ("temperature", "top_p", "top_k", "min_p")]
-    first = "the model's `generation_config.json`, then " if known["model_defaults"]["value"] else ""
-    return first + ", ".join(shown)
+    file = "the model's `generation_config.json`" if known["model_defaults"]["value"] else ""
+    first = known["defaults"].get("before", file)
+    return ", then ".join(filter(None, (first, ", ".join(shown))))
 
 
 def _speeds(engine: str) -> str:
