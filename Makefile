@@ -8,11 +8,11 @@ LOCKED := $(wildcard requirements/*.txt)
 # Of vLLM's requirements those that text does not need; their builds for CUDA break its import on a CPU.
 NEEDLESS := torchaudio torchcodec torchvision
 
-ENGINE_TESTS := tests/engines tests/oracles tests/docker
+ENGINE_TESTS := tests/real tests/oracles tests/docker
 
 # What depends on the processor; tests of processes are out, since QEMU shows itself in the command lines that they read.
-CORE_TESTS := $(wildcard tests/test_formats_*.py) tests/test_machine.py tests/test_standins_checkpoint.py \
-  tests/test_standins_host.py tests/test_streams.py tests/test_expect.py tests/test_header.py
+CORE_TESTS := $(wildcard tests/models/test_formats_*.py) tests/machine/test_machine.py tests/standins/test_standins_checkpoint.py \
+  tests/standins/test_standins_host.py tests/run/test_streams.py tests/run/test_expect.py tests/pages/test_header.py
 
 SITE_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PATH="$(CURDIR)/gb10docs/site/jupyter" NO_MKDOCS_2_WARNING=1
 
@@ -25,7 +25,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check gb10docs tests snippets
 	$(BIN)/ruff format --check gb10docs tests snippets
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --ignore=tests/site $(patsubst %,--ignore=%,$(ENGINE_TESTS))
+	$(BIN)/python -m pytest --ignore=tests/browser $(patsubst %,--ignore=%,$(ENGINE_TESTS))
 
 # On minimal Debians, from nothing but what the README names, as another user than root. Needs root and debootstrap.
 test-bare:
@@ -41,7 +41,7 @@ test-arm64:
 
 # The site in a real browser; needs Debian's chromium.
 test-site: $(VENV)/.test
-	$(BIN)/python -m pytest tests/site
+	$(BIN)/python -m pytest tests/browser
 
 # Against real engines: vLLM without a GPU, Model Optimizer, Docker. About 15 minutes.
 test-engines: $(VENV)/.test engines oracles
@@ -87,10 +87,10 @@ publish: $(VENV)/.test
 	$(SITE_ENV) mike set-default --config-file mkdocs.versioned.yml latest
 
 bench: $(VENV)/.test .venv-modelopt/.engines
-	$(BIN)/python tests/bench/run.py
-	$(BIN)/python tests/bench/site_cost.py
-	$(BIN)/python tests/bench/client.py
-	.venv-modelopt/bin/python tests/bench/formats.py
+	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python tests/benchmarks/site_cost.py
+	$(BIN)/python tests/benchmarks/client.py
+	.venv-modelopt/bin/python tests/benchmarks/formats.py
 
 # Versions and hashes, no addresses. Needs uv.
 lock:

@@ -16,8 +16,8 @@ def program() -> None:
     gc.set_threshold(20_000)
     _open_standard_streams()
     try:
-        from gb10docs import printing
         from gb10docs.cli import leave, main
+        from gb10docs.pages import printing
 
         printing.install(os.environ)
         leave(main())

@@ -13,10 +13,10 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from gb10docs.checkpoints.dialects import Dialect, Quantized
-from gb10docs.checkpoints.header import BITS
-from gb10docs.checkpoints.writing import write
-from gb10docs.formats import fp8, int4, mxfp4, nvfp4
+from gb10docs.models.checkpoints.dialects import Dialect, Quantized
+from gb10docs.models.checkpoints.header import BITS
+from gb10docs.models.checkpoints.writing import write
+from gb10docs.models.formats import fp8, int4, mxfp4, nvfp4
 
 Shapes = Mapping[str, tuple[str, tuple[int, ...]]]
 """By name, dtype and shape."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gb10docs.pages import read_page
-from gb10docs.plan import make_plan
-from gb10docs.results import Report, StepResult
-from gb10docs.run import run_plans
-from gb10docs.targets import choose
+from gb10docs.pages.page import read_page
+from gb10docs.plan.plan import make_plan
+from gb10docs.plan.target import choose
+from gb10docs.results.result import Report, StepResult
+from gb10docs.run.loop import run_plans
 
 
 @dataclass

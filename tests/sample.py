@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gb10docs.results import Check, Container, Machine, Outcome, Report, StandIn, StepResult, summarize
+from gb10docs.results.result import Check, Container, Machine, Outcome, Report, StandIn, StepResult, summarize
 
 LLAMA = StandIn(kind="engine", name="llama.cpp", instead_of="trtllm")
 MODEL = StandIn(kind="model", name="SmolLM2-135M-Instruct", instead_of="nvidia/Qwen3-8B-NVFP4")

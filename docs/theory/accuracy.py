@@ -100,7 +100,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gb10docs.site import plots
+from gb10docs.results import plots
 
 CHANGES = {  # points, NVFP4 against 16 bit: the table's rows, small models first, code last
     "Qwen3-8B, average of four": -1.78,

@@ -40,8 +40,9 @@
 import numpy as np
 from safetensors import safe_open
 
-from gb10docs.formats import e2m1, fp8, int4, mxfp4, nvfp4
-from gb10docs.site import figures, plots
+from gb10docs.models.formats import e2m1, fp8, int4, mxfp4, nvfp4
+from gb10docs.results import plots
+from gb10docs.site import figures
 from gb10docs.standins import gguf, weights
 
 with safe_open(weights.minilm(weights.default_store()), "numpy") as file:

@@ -28,9 +28,10 @@
 # gigabytes. So each token brings all weights over the memory bus. Here is what Qwen3-8B reads in NVFP4:
 
 # %%
-from gb10docs.roofline import FORMATS, MACHINES, MODELS, bundled, estimate, published
-from gb10docs.roofline.tables import read
-from gb10docs.site import calculator, plots
+from gb10docs.models.roofline import FORMATS, MACHINES, MODELS, bundled, estimate, published
+from gb10docs.models.roofline.tables import read
+from gb10docs.results import plots
+from gb10docs.site import calculator
 from gb10docs.site.cells import Link, table
 
 gb10, qwen, nvfp4 = MACHINES["gb10"], bundled("Qwen3-8B"), FORMATS["nvfp4"]

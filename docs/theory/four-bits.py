@@ -32,8 +32,8 @@
 # %%
 import numpy as np
 
-from gb10docs.formats import e2m1
-from gb10docs.site import plots
+from gb10docs.models.formats import e2m1
+from gb10docs.results import plots
 
 
 def decode(code: int) -> float:

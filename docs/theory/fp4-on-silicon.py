@@ -72,10 +72,10 @@
 # %%
 import numpy as np
 
-from gb10docs import roofline
-from gb10docs.formats import e2m1, e4m3, nvfp4
-from gb10docs.roofline import tables
-from gb10docs.site import plots
+from gb10docs.models import roofline
+from gb10docs.models.formats import e2m1, e4m3, nvfp4
+from gb10docs.models.roofline import tables
+from gb10docs.results import plots
 
 random = np.random.default_rng(0)
 activations = random.normal(size=(16, 64)).astype(np.float32)

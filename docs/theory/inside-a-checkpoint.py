@@ -28,13 +28,13 @@ from textwrap import fill
 
 import numpy as np
 
-from gb10docs.checkpoints.checkpoint import open_checkpoint
-from gb10docs.checkpoints.documents import BadCheckpointError
-from gb10docs.checkpoints.writing import write
-from gb10docs.formats import bf16, e2m1, fp8, nvfp4
-from gb10docs.inspection.look import look
-from gb10docs.inspection.report import render
-from gb10docs.site import plots
+from gb10docs.models.checkpoints.checkpoint import open_checkpoint
+from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.writing import write
+from gb10docs.models.formats import bf16, e2m1, fp8, nvfp4
+from gb10docs.models.inspection.look import look
+from gb10docs.models.inspection.report import render
+from gb10docs.results import plots
 
 random = np.random.default_rng(0)
 shapes = {"model.embed_tokens": (1024, 256), "lm_head": (1024, 256)}

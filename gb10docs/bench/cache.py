@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from gb10docs.bench.identity import Identity
-from gb10docs.checkpoints import configuration
-from gb10docs.checkpoints.checkpoint import open_checkpoint
-from gb10docs.checkpoints.documents import BadCheckpointError
-from gb10docs.checkpoints.files import LocalFiles
-from gb10docs.checkpoints.weights import scales_cache
-from gb10docs.roofline import Model
+from gb10docs.models.checkpoints import configuration
+from gb10docs.models.checkpoints.checkpoint import open_checkpoint
+from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.files import LocalFiles
+from gb10docs.models.checkpoints.weights import scales_cache
+from gb10docs.models.roofline import Model
 
 _TOLD = re.compile(r"(?:--kv[-_]cache[-_]dtype|--cache-type-k|-ctk)[=\s]+[\"']?(?P<format>[\w.]+)")
 """vLLM, SGLang and NIM; trtllm-serve, with underscores; llama.cpp, whose values have a cache of their own."""

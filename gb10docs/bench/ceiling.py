@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from gb10docs import roofline
 from gb10docs.bench import cache
 from gb10docs.bench.identity import Identity
 from gb10docs.bench.metrics import Request, Run
 from gb10docs.errors import GB10DocsError
-from gb10docs.results import Machine as Here
-from gb10docs.roofline import catalog, machines
+from gb10docs.models import roofline
+from gb10docs.models.roofline import catalog, machines
+from gb10docs.results.result import Machine as Here
 
 
 @dataclass(frozen=True)

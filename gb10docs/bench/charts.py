@@ -138,7 +138,7 @@ def _plots() -> Any:
     try:
         import matplotlib  # noqa: F401
 
-        from gb10docs.site import plots
+        from gb10docs.results import plots
     except ImportError as error:
         raise NoPlotsError(
             f"plots need the package {error.name}; install it with: pip install 'gb10docs[bench]'"

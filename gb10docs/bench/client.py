@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gb10docs.bench import address, stream, words
 from gb10docs.bench.address import NoServerError
-from gb10docs.bench.dialects import Dialect
 from gb10docs.bench.metrics import Request
 from gb10docs.bench.sse import Arrival
 from gb10docs.bench.stream import BrokenStreamError
+from gb10docs.engines.dialects import Dialect
 from gb10docs.errors import GB10DocsError
 
 if TYPE_CHECKING:

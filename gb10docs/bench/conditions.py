@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from gb10docs import machine
+from gb10docs.machine import hardware
 
 _ASKED = {
     "sm_mhz": "clocks.sm",
@@ -29,7 +29,7 @@ class Conditions:
 
 def look() -> Conditions:
     """The conditions now."""
-    return Conditions(machine.memory("MemAvailable"), **_gpu())
+    return Conditions(hardware.memory("MemAvailable"), **_gpu())
 
 
 def _gpu() -> dict[str, float | None]:

@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gb10docs import ports
-from gb10docs.private import redactor
+from gb10docs.machine import ports
+from gb10docs.privacy.secrets import redactor
 
 _SOCKET = Path("/var/run/docker.sock")
 _PROXY = "docker-proxy"

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from gb10docs.bench.load import Progress
 from gb10docs.bench.workload import Level, named
-from gb10docs.printing import behind
+from gb10docs.pages.printing import behind
 
 Watch = Callable[[Level, Progress], None]
 

@@ -7,8 +7,8 @@ import sys
 
 from gb10docs.bench.address import NoServerError
 from gb10docs.bench.client import NoModelError, Server
-from gb10docs.bench.dialects import DIALECTS, dialect
 from gb10docs.bench.identity import Identity, identify
+from gb10docs.engines.dialects import DIALECTS, dialect
 from gb10docs.errors import GB10DocsError
 
 _HOST = "http://127.0.0.1"

@@ -9,7 +9,7 @@ from gb10docs.bench.conditions import Conditions
 from gb10docs.bench.identity import Identity
 from gb10docs.bench.metrics import Run
 from gb10docs.bench.workload import Workload
-from gb10docs.results import Machine
+from gb10docs.results.result import Machine
 
 SCHEMA = "gb10docs.bench/2"
 

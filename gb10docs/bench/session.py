@@ -8,18 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import gb10docs
-from gb10docs import machine
 from gb10docs.bench import conditions, load
 from gb10docs.bench.ceiling import Ceiling, other_model
 from gb10docs.bench.ceiling import find as find_ceiling
 from gb10docs.bench.client import Server, chat_body
-from gb10docs.bench.dialects import Dialect, dialect
 from gb10docs.bench.identity import Identity, identify
 from gb10docs.bench.load import Progress
 from gb10docs.bench.metrics import Run
 from gb10docs.bench.results import Result
 from gb10docs.bench.stream import NoTextError
 from gb10docs.bench.workload import Level, Workload, prompt
+from gb10docs.engines.dialects import Dialect, dialect
+from gb10docs.machine import hardware
 
 Watch = Callable[[Level, Progress], None]
 """Called when a level begins, warm-up over, with the progress that it will keep up to date."""
@@ -70,7 +70,7 @@ class _Session:
         self.interrupted = False
         self.started = datetime.now(UTC)
         self.before = conditions.look()
-        self.machine = machine.look()
+        self.machine = hardware.look()
         self.identity = Identity(url, model)
         self.ceiling: Ceiling | None = None
         self.levels: list[tuple[Level, Progress]] = []

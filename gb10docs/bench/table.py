@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
-from gb10docs.bench.dialects import TITLES, dialect
 from gb10docs.bench.metrics import Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.workload import named
+from gb10docs.engines.dialects import TITLES, dialect
 
 LEGEND = (
     "TTFT: time from sending to the first text. TPOT: time per output token after the first. Both: median "

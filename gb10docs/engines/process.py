@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gb10docs import processes
-from gb10docs.compose import Service
-from gb10docs.results import Container
+from gb10docs.engines.compose import Service
+from gb10docs.machine import processes
+from gb10docs.results.result import Container
 
 
 class EngineProcess:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from gb10docs.checkpoints import configuration
-from gb10docs.checkpoints.documents import BadCheckpointError
-from gb10docs.checkpoints.files import LocalFiles
-from gb10docs.compose import Mount, Service, read_command
-from gb10docs.engines import ON_CPU, environments
+from gb10docs.engines import ON_CPU
+from gb10docs.engines.compose import Mount, Service, read_command
 from gb10docs.engines.process import EngineProcess
+from gb10docs.machine import environments
+from gb10docs.models.checkpoints import configuration
+from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.files import LocalFiles
 
 SERVER = ("-m", "vllm.entrypoints.openai.api_server")
 PLUGIN = Path(__file__).with_name("vllm_plugin")

@@ -6,9 +6,19 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from gb10docs.roofline import BAND, CACHES, FORMATS, MACHINES, MODELS, OVERHEAD_BYTES, Machine, Model, bundled
-from gb10docs.roofline.estimate import TIGHT
-from gb10docs.roofline.shown import ROUTING
+from gb10docs.models.roofline import (
+    BAND,
+    CACHES,
+    FORMATS,
+    MACHINES,
+    MODELS,
+    OVERHEAD_BYTES,
+    Machine,
+    Model,
+    bundled,
+)
+from gb10docs.models.roofline.estimate import TIGHT
+from gb10docs.models.roofline.shown import ROUTING
 from gb10docs.site import figures
 
 ABOUT = "Choose a model, a format, a machine, a batch and a context: see what fits, and how fast it can be."

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs.errors import GB10DocsError, did_you_mean
-from gb10docs.roofline.catalog import bundled
-from gb10docs.roofline.estimate import estimate
-from gb10docs.roofline.formats import FORMATS
-from gb10docs.roofline.machines import MACHINES
-from gb10docs.roofline.published import Measurement, published
-from gb10docs.roofline.shown import number
-from gb10docs.roofline.tables import read
+from gb10docs.models.roofline.catalog import bundled
+from gb10docs.models.roofline.estimate import estimate
+from gb10docs.models.roofline.formats import FORMATS
+from gb10docs.models.roofline.machines import MACHINES
+from gb10docs.models.roofline.published import Measurement, published
+from gb10docs.models.roofline.shown import number
+from gb10docs.models.roofline.tables import read
 from gb10docs.site.tables import table
 from gb10docs.standins import rules
 

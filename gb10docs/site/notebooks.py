@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gb10docs import notes
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
-from gb10docs.signals import Interrupted, Signals
+from gb10docs.pages.snippet import BadSnippet, read_text
+from gb10docs.run import notes
+from gb10docs.run.interrupts import Interrupted, Signals
 from gb10docs.site.mathml import BadFormulaError, with_mathml
-from gb10docs.snippets import BadSnippet, read_text
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]

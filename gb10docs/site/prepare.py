@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gb10docs
-from gb10docs import evidence_page, private, schemas
 from gb10docs.atomic import read_inside, write_inside
-from gb10docs.pages import read_page
-from gb10docs.signals import Signals
-from gb10docs.site import contracts, engines, notebooks, reference, steps_json, twins
+from gb10docs.pages.page import read_page
+from gb10docs.pages.tree import OutsideError, page_paths, refuse_unfit
+from gb10docs.privacy import secrets
+from gb10docs.run.interrupts import Signals
+from gb10docs.site import contracts, engines, evidence_page, notebooks, reference, schemas, steps_json, twins
 from gb10docs.site.output import CACHE, Files, Output
-from gb10docs.tree import OutsideError, page_paths, refuse_unfit
 
 GENERATED = ("docs/**/*.ipynb", "docs/**/*.json", "docs/**/*.txt", "docs/snippets/", "docs/evidence/index.md")
 """What `.gitignore` lists, with `!docs/evidence/**/*.json` after it: ledgers are committed."""
@@ -55,7 +55,7 @@ def prepare(
         notebooks.sources(root / "docs"),
         root / CACHE / "notebooks",
         timeout=cell_timeout,
-        mask=private.of_tree(root).text,
+        mask=secrets.of_tree(root).text,
         signals=signals,
     )
     files: Files = {

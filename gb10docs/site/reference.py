@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import click
 
-from gb10docs import needs, schemas, targets
-from gb10docs.header import KEYS, Block
+from gb10docs.pages import need
+from gb10docs.pages.header import KEYS, Block
+from gb10docs.plan import target
+from gb10docs.site import schemas
 from gb10docs.site.commands import Command, Parameter, commands, options_of
 from gb10docs.site.steps_json import PageSteps
 from gb10docs.site.tables import Schema, sections, table
@@ -176,10 +178,10 @@ def _header() -> str:
 
 
 def _needs_and_targets() -> str:
-    met = ((f"`{needs.Need(kind, value)}`", real, other) for kind, (value, real, other) in NEEDS.items())
-    known = (name for name in targets.NAMES if name != "auto")
+    met = ((f"`{need.Need(kind, value)}`", real, other) for kind, (value, real, other) in NEEDS.items())
+    known = (name for name in target.NAMES if name != "auto")
     machines = ((f"`{name}`", *TARGETS[name]) for name in known)
-    stand_ins = ((f"`{name}`", *STAND_INS[name]) for name in targets.STAND_INS)
+    stand_ins = ((f"`{name}`", *STAND_INS[name]) for name in target.STAND_INS)
     return (
         f"{_NEEDS}\n{table(('Need', 'Met on `gb10` by', 'On `cpu` instead by'), met)}\n"
         f"## Targets\n\n{_AUTO}\n{table(('Target', 'Machine', 'What runs'), machines)}\n"
@@ -209,9 +211,9 @@ def _schema_link(name: str) -> str:
 def missing(app: click.Group) -> Iterator[str]:
     """What of the program the pages do not tell: commands without an example, needs, targets."""
     yield from (f"command {one.name}" for one in commands(app) if one.name not in EXAMPLES)
-    yield from (f"need {kind}" for kind in sorted((needs.PLAIN | needs.WITH_VALUE) ^ NEEDS.keys()))
-    yield from (f"target {name}" for name in sorted(({*targets.NAMES} - {"auto"}) ^ TARGETS.keys()))
-    yield from (f"stand-in {name}" for name in sorted({*targets.STAND_INS} ^ STAND_INS.keys()))
+    yield from (f"need {kind}" for kind in sorted((need.PLAIN | need.WITH_VALUE) ^ NEEDS.keys()))
+    yield from (f"target {name}" for name in sorted(({*target.NAMES} - {"auto"}) ^ TARGETS.keys()))
+    yield from (f"stand-in {name}" for name in sorted({*target.STAND_INS} ^ STAND_INS.keys()))
 
 
 _ABOUT = {

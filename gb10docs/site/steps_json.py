@@ -10,16 +10,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gb10docs.compose import read_service
-from gb10docs.evidence import Moment
-from gb10docs.evidence_rows import Look, Row, outcome, rows_of, say
-from gb10docs.fences import fences, page_lines
-from gb10docs.needs import Need
-from gb10docs.pages import Page, Step
-from gb10docs.plan import makers
-from gb10docs.results import StandIn
-from gb10docs.targets.cpu import HUB, Cpu
-from gb10docs.tree import with_foundations
+from gb10docs.engines.compose import read_service
+from gb10docs.evidence.ledger import Moment
+from gb10docs.evidence.rows import Look, Row, outcome, rows_of, say
+from gb10docs.pages.fences import fences, page_lines
+from gb10docs.pages.need import Need
+from gb10docs.pages.page import Page, Step
+from gb10docs.pages.tree import with_foundations
+from gb10docs.plan.plan import makers
+from gb10docs.plan.targets.cpu import HUB, Cpu
+from gb10docs.results.result import StandIn
 
 _TITLE = re.compile(r"""title=(?:"([^"]*)"|'([^']*)')""")
 _TAB = re.compile(r'( *)===[!+]? ?"(.*)"')

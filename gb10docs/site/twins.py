@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gb10docs import yaml_text
-from gb10docs.evidence_rows import rows_of, say
-from gb10docs.fences import fences, front_matter_length, page_lines
-from gb10docs.pages import Page, front_matter_text, read_page
-from gb10docs.site_settings import site_settings
+from gb10docs.evidence.rows import rows_of, say
+from gb10docs.pages import yaml_text
+from gb10docs.pages.fences import fences, front_matter_length, page_lines
+from gb10docs.pages.page import Page, front_matter_text, read_page
+from gb10docs.pages.site_settings import site_settings
 
 _LINK = re.compile(
     r"(\]\(<?|^ {0,3}\[[^\]]+\]: *<?)(?![a-z]+:|/)([^()<>\s#]+)\.(?:md|markdown|mdown|mkdn?|ipynb)(?=[#>)\s]|$)",

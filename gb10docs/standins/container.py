@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from gb10docs.compose import Command, read_command
+from gb10docs.engines.compose import Command, read_command
 from gb10docs.errors import GB10DocsError
 from gb10docs.standins import contract
 from gb10docs.standins.llamacpp import GRACE_S, load

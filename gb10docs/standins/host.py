@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs.errors import NotServed
-from gb10docs.machine import patience
+from gb10docs.machine.hardware import patience
 from gb10docs.standins.rules import Service
 
 MODULE = "gb10docs.standins.llamacpp"

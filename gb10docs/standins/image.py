@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gb10docs import containers
+from gb10docs.engines import containers
 from gb10docs.errors import GB10DocsError
 
 DOCKERFILE = Path("compose") / "standin" / "Dockerfile"
@@ -30,7 +30,7 @@ NAME = "gb10docs-standin"
 _BUILD = 600
 """Seconds without a word in which the base image may be fetched."""
 _DISTRIBUTIONS = ("httpx", "starlette", "uvicorn", "xllamacpp")
-_OURS = ("__init__.py", "compose.py", "errors.py", "standins", "yaml_text.py")
+_OURS = ("__init__.py", "engines", "errors.py", "machine", "pages", "standins")
 """What of this package the container runs."""
 _ROOT = Path(__file__).parents[1]
 

@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gb10docs.engines import environments
 from gb10docs.errors import GB10DocsError
+from gb10docs.machine import environments
 
 LESSON = Path(__file__).parents[2] / "snippets" / "lesson-03"
 FILES = ("quantize.py", "calibration.txt")

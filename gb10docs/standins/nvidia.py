@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gb10docs.compose import Service
+from gb10docs.engines.compose import Service
 from gb10docs.engines.vllm import VllmProcess
-from gb10docs.plan import Plan
+from gb10docs.plan.plan import Plan
+from gb10docs.plan.targets.nvidia import hub_folder
 from gb10docs.standins import hub
 from gb10docs.standins.llamacpp import Listener
-from gb10docs.targets.nvidia import hub_folder
 
 
 class Supply:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from gb10docs.compose import FILE, OVERRIDE, Service
-from gb10docs.plan import Action, Plan
-from gb10docs.servers import Server, StandInServer
+from gb10docs.engines.compose import FILE, OVERRIDE, Service
+from gb10docs.plan.plan import Action, Plan
+from gb10docs.plan.targets.cpu import VLLM
+from gb10docs.run.servers import Server, StandInServer
 from gb10docs.standins import home
-from gb10docs.targets.cpu import VLLM
 
 if TYPE_CHECKING:
     from gb10docs.standins.host import Host
@@ -130,7 +130,7 @@ class Supply:
     def _start_host(
         self, log: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
     ) -> Host:
-        from gb10docs import extras
+        from gb10docs.machine import extras
         from gb10docs.standins import checkpoint, weights
         from gb10docs.standins.host import Host
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import transformers
 
-from gb10docs.formats import e4m3, mxfp4, nvfp4
+from gb10docs.models.formats import e4m3, mxfp4, nvfp4
 
 TEXT = Path("snippets/theory/passages.txt")
 MODEL = Path.home() / "gb10/models/SmolLM2-135M-Instruct"

@@ -15,7 +15,7 @@ import pytest
 from driving import Watcher, header, outcomes, run, write
 from program import PATIENCE, Program
 
-from gb10docs import processes
+from gb10docs.machine import processes
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ import pytest
 from driving import Python, header, search
 from program import PATIENCE, Program
 
-from gb10docs import processes
+from gb10docs.machine import processes
 
 DAEMONS = """
 sleep $TOKEN &

@@ -23,7 +23,7 @@ import pytest
 from driving import header, write
 from program import PATIENCE, Program
 
-from gb10docs.evidence import Ledger
+from gb10docs.evidence.ledger import Ledger
 
 KILLS = int(os.environ.get("GB10DOCS_KILLS", "20"))
 LAST_KILLS = int(os.environ.get("GB10DOCS_LAST_KILLS", "10"))

@@ -13,10 +13,10 @@ import pytest
 import torch
 from libraries import Array, array, tensor
 
-from gb10docs.checkpoints.checkpoint import Checkpoint, open_checkpoint
-from gb10docs.checkpoints.writing import write
-from gb10docs.formats import fp8, int4, mxfp4, nvfp4
-from gb10docs.inspection.look import look
+from gb10docs.models.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from gb10docs.models.checkpoints.writing import write
+from gb10docs.models.formats import fp8, int4, mxfp4, nvfp4
+from gb10docs.models.inspection.look import look
 
 pytest.importorskip("modelopt")
 

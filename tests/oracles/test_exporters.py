@@ -11,7 +11,7 @@ import pytest
 from libraries import Array, Result
 from matrices import matrices
 
-from gb10docs.formats import e2m1
+from gb10docs.models.formats import e2m1
 
 pytest.importorskip("modelopt")
 

@@ -8,7 +8,7 @@ import pytest
 from libraries import Array
 from matrices import inputs, large, matrices
 
-from gb10docs.formats import fp8, int4, mxfp4, nvfp4
+from gb10docs.models.formats import fp8, int4, mxfp4, nvfp4
 
 pytest.importorskip("modelopt")
 

