@@ -25,6 +25,7 @@ PAGES = sorted(
     for folder in ("lessons", "theory", "engines", "how-to", "appendix")
     for path in (ROOT / "docs" / folder).glob("*.md")
 )
+NOTEBOOKS = sorted((ROOT / "docs/theory").glob("*.py"))
 SNIPPETS = sorted(path for path in (ROOT / "snippets").rglob("*") if path.suffix in {".sh", ".py"})
 SHELL = [path for path in SNIPPETS if path.suffix == ".sh"]
 PYTHON = [path for path in SNIPPETS if path.suffix == ".py"]
@@ -482,7 +483,10 @@ SPEED = re.compile(
 
 def speeds(page: Path) -> set[str]:
     """Return the speeds that a page's own prose and tables name, but for generated tables and output."""
-    text = re.sub(r"<!-- table: .*?<!-- end of table -->", "", page.read_text(), flags=re.DOTALL)
+    text = page.read_text()
+    if page.suffix == ".py":
+        text = "\n".join(line[2:] for line in text.splitlines() if line.startswith("# "))
+    text = re.sub(r"<!-- table: .*?<!-- end of table -->", "", text, flags=re.DOTALL)
     text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])", r"\1", text).replace("**", "")
     return {figure.replace(",", "") for match in SPEED.finditer(text) for figure in match.groups() if figure}
@@ -507,7 +511,7 @@ def test_a_speed_on_a_page_is_a_row_of_the_data_or_a_ceiling_that_we_compute() -
     for aside in read("published")["aside"]:
         for value in aside["tok_s"]:
             sources.setdefault(f"{value:g}", set()).add(aside["source"])
-    named = {page: speeds(page) for page in PAGES}
+    named = {page: speeds(page) for page in [*PAGES, *NOTEBOOKS]}
     assert sum(len(figures) for figures in named.values()) >= 10
     for page, figures in named.items():
         for figure in figures - ceilings:
@@ -517,10 +521,23 @@ def test_a_speed_on_a_page_is_a_row_of_the_data_or_a_ceiling_that_we_compute() -
             )
 
 
-@pytest.mark.parametrize("page", [*PAGES, *(ROOT / "docs/theory").glob("*.py")], ids=identify)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=identify)
 def test_a_measured_speed_has_its_share_from_the_data_alone(page: Path) -> None:
     text = re.sub(r"<!-- table: .*?<!-- end of table -->", "", page.read_text(), flags=re.DOTALL)
     text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert not re.search(r"tok/s[^\n]{0,40}\|\s*\d+ %", text), (
         "a share beside a speed is written by site prepare"
     )
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name in {"lessons", "engines"} and page.stem != "contracts"],
+    ids=identify,
+)
+def test_a_page_says_how_old_its_sources_are(page: Path) -> None:
+    told = re.findall(
+        r"[Tt]he\s+sources\s+are|The\s+source\s+is\s+that\s+of|with\s+its\s+source\s+and\s+date",
+        page.read_text(),
+    )
+    assert len(told) == 1, f"{page.name} says {len(told)} times how old its sources are"
