@@ -53,7 +53,7 @@ print(f"{len(layers)} matrices, {sum(layer.size for layer in layers):,} weights,
 # %% [markdown]
 # ## Four formats, the same weights
 #
-# Each matrix is quantized and restored by `gb10docs.formats`, which is tested against Model Optimizer and
+# Each matrix is quantized and restored by `gb10docs.models.formats`, which is tested against Model Optimizer and
 # compressed-tensors bit for bit. The table says
 #
 # - **bits**: what a weight costs, with its share of the scale;
@@ -306,4 +306,4 @@ figures.show(
 # %% [markdown]
 # Things to try: drag one weight far up, and watch its neighbours fall onto 0 in all three. Choose the largest just
 # below a power of two, and see what MXFP4 makes of it. Make the tensor's largest weight a thousand times as large, and
-# NVFP4's scale runs out of bits. The script computes in float32, and is tested against `gb10docs.formats` bit for bit.
+# NVFP4's scale runs out of bits. The script computes in float32, and is tested against `gb10docs.models.formats` bit for bit.

@@ -1,4 +1,4 @@
-"""The block explorer: its arithmetic is that of `gb10docs.formats`, and everyone can use it."""
+"""The block explorer: its arithmetic is that of `gb10docs.models.formats`, and everyone can use it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _shape(random: np.random.Generator, kind: int, size: int) -> Any:
 
 
 def reference(block: NDArray[np.float32], largest: np.float32) -> dict[str, list[Any]]:
-    """What `gb10docs.formats` makes of a block: codes, stored scales, the bits of what is restored."""
+    """What `gb10docs.models.formats` makes of a block: codes, stored scales, the bits of what is restored."""
     padded = np.zeros(mxfp4.BLOCK, np.float32)
     padded[: len(block)] = block
     made: dict[str, Any] = {

@@ -85,7 +85,7 @@ class Checkpoint:
         return np.frombuffer(data, dtype).reshape(tensor.shape)
 
     def weight(self, name: str) -> Dequantizes:
-        """One weight, in the format it has: an object of `gb10docs.formats` for a quantized one.
+        """One weight, in the format it has: an object of `gb10docs.models.formats` for a quantized one.
 
         Raises:
             BadCheckpointError: There is no weight of that name, it lacks a part, or its format is not read here.

@@ -1,4 +1,4 @@
-"""From the tensors of a weight, as a checkpoint keeps them, to an object of `gb10docs.formats`."""
+"""From the tensors of a weight, as a checkpoint keeps them, to an object of `gb10docs.models.formats`."""
 
 from __future__ import annotations
 
