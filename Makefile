@@ -25,6 +25,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check gb10docs tests snippets
 	$(BIN)/ruff format --check gb10docs tests snippets
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest --ignore=tests/browser $(patsubst %,--ignore=%,$(ENGINE_TESTS))
 
 # On minimal Debians, from nothing but what the README names, as another user than root. Needs root and debootstrap.

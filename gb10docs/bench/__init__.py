@@ -1,4 +1,4 @@
-"""A benchmark of one OpenAI-compatible server, timed as a client sees it.
+"""A benchmark of one OpenAI-compatible server, timed as a client sees it. It starts no server.
 
 Example:
     from gb10docs.bench.session import measure

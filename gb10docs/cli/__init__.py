@@ -1,4 +1,4 @@
-"""Arguments in, exit status out."""
+"""Arguments in, exit status out. What a command does is in the rooms below."""
 
 from __future__ import annotations
 

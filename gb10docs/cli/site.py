@@ -28,6 +28,7 @@ def site() -> None:
 )
 def prepare(root: Path | None, cell_timeout: int, flat_urls: bool) -> None:
     """Write what the site holds besides its pages: notebooks, steps as JSON, Markdown twins, raw snippets."""
+    from gb10docs.cli import app
     from gb10docs.machine import extras
     from gb10docs.pages.tree import find_root
     from gb10docs.run.interrupts import INTERRUPTED, Interrupted, Signals
@@ -38,7 +39,9 @@ def prepare(root: Path | None, cell_timeout: int, flat_urls: bool) -> None:
     with Signals() as signals:
         signals.hold()
         try:
-            changes = write(where, cell_timeout=cell_timeout, directory_urls=not flat_urls, signals=signals)
+            changes = write(
+                where, app, cell_timeout=cell_timeout, directory_urls=not flat_urls, signals=signals
+            )
         except Interrupted:
             sys.exit(INTERRUPTED)
     click.echo("\n".join(changes) or "nothing has changed")

@@ -25,7 +25,7 @@ from gb10docs.evidence.ledger import (
     read,
 )
 from gb10docs.pages.page import Page, Step
-from gb10docs.results.verdict import took
+from gb10docs.pages.printing import took
 
 TARGETS = {"gb10": "GB10", "nvidia": "NVIDIA GPU", "cpu": "CPU"}
 """What a reader calls the targets, the real thing first."""

@@ -1,1 +1,1 @@
-"""This computer: hardware, ports, processes and Python environments. It knows no page and no engine."""
+"""This computer: hardware, ports, processes, folders, Python environments. It knows no page and no engine."""

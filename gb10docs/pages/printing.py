@@ -108,3 +108,10 @@ def install(env: Mapping[str, str]) -> None:
 def behind(stream: TextIO) -> TextIO:
     """The stream itself where one of ours stands before it."""
     return getattr(stream, "stream", stream) if isinstance(stream, Printing) else stream
+
+
+def took(seconds: float) -> str:
+    """A duration for a reader: `0.02 s`, `12.3 s`, `2 min 05 s`."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"

@@ -1,1 +1,1 @@
-"""What must not be shown: secrets, tokens, and the text that masks them."""
+"""What must not be shown: secrets, tokens, and the text that masks them. It writes nothing."""

@@ -1,1 +1,1 @@
-"""What a run is told as: on the console, as JSON, as JUnit XML, to GitHub; the loop knows none of these."""
+"""What a run is told as: console, JSON, JUnit XML, GitHub. It keeps nothing, and the loop knows none of these."""

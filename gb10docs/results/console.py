@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from gb10docs.pages.printing import behind, printable
+from gb10docs.pages.printing import behind, printable, took
 from gb10docs.results.result import Report, StepResult
-from gb10docs.results.verdict import Verdict, by_reason, grouped, last_lines, short, slowest, took, verdict
+from gb10docs.results.verdict import Verdict, by_reason, grouped, last_lines, short, slowest, verdict
 
 if TYPE_CHECKING:
     import rich.console

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from gb10docs.pages.printing import behind, printable
+from gb10docs.pages.printing import behind, printable, took
 from gb10docs.results.observer import Observer
 from gb10docs.results.result import Report, StepResult
-from gb10docs.results.verdict import Verdict, by_reason, grouped, last_lines, short, slowest, took, verdict
+from gb10docs.results.verdict import Verdict, by_reason, grouped, last_lines, short, slowest, verdict
 
 _OUTPUT_LINES = 30
 

@@ -63,13 +63,6 @@ def short(step_id: str) -> str:
     return step_id.rpartition("/")[2]
 
 
-def took(seconds: float) -> str:
-    """A duration for a reader: `0.02 s`, `12.3 s`, `2 min 05 s`."""
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
-
-
 def last_lines(text: str, count: int) -> list[str]:
     """The last lines that say something, as a terminal would show them."""
     lines = [line.rpartition("\r")[2].rstrip() for line in text.replace("\r\n", "\n").rstrip().split("\n")]

@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs.machine import extras, processes
+from gb10docs.machine.folders import PREFIX, is_in_use, lock
 from gb10docs.machine.processes import Alarm
 
 UNCLEARED = "no Docker engine answers, so containers of a run may be left"
-PREFIX = "gb10docs-"
-"""Of every temporary folder of ours."""
 _MEMORY = Path("/dev/shm")  # noqa: S108  what goes there has a folder of its own, ours alone
 _ROOM_BYTES = 2**24
 """What the texts of a run may need."""
@@ -148,17 +147,6 @@ def keep(run: str, folders: Sequence[Path]) -> Iterator[Note]:
             os.close(note.descriptor)
 
 
-@contextlib.contextmanager
-def in_use(folder: str | Path) -> Iterator[None]:
-    """Mark a temporary folder as that of a process that lives, so that `clean` leaves it alone."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def clear_killed() -> list[str]:
     """Clear away what this user's killed runs have left; returns what was done, in words."""
     done: list[str] = []
@@ -182,7 +170,7 @@ def _clear_noted(path: Path) -> list[str]:
     except OSError:
         return []
     try:
-        if not (_is_trusted(os.fstat(descriptor), stat.S_ISREG) and _locked(descriptor)):
+        if not (_is_trusted(os.fstat(descriptor), stat.S_ISREG) and lock(descriptor)):
             return []
         note = _read(path.stem, descriptor)
         if note is None:
@@ -221,21 +209,10 @@ def _sweep() -> list[str]:
     done = []
     for place in {Path(tempfile.gettempdir()), _MEMORY}:
         for folder in sorted(place.glob(f"{PREFIX}*")):
-            if _is_ours(folder) and folder.is_dir() and not folder.is_symlink() and not _is_in_use(folder):
+            if _is_ours(folder) and folder.is_dir() and not folder.is_symlink() and not is_in_use(folder):
                 shutil.rmtree(folder, ignore_errors=True)
                 done.append(f"removed {folder}")
     return done
-
-
-def _is_in_use(folder: Path) -> bool:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return True
-    try:
-        return not _locked(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _folder() -> Path:
@@ -275,15 +252,6 @@ def _texts(said: dict[str, Any], name: str) -> list[str]:
 def _host() -> str:
     """A home folder may be shared by several machines, and each run's rest is on one."""
     return os.uname().nodename
-
-
-def _locked(descriptor: int) -> bool:
-    """Whether nobody else holds it; it is ours then."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _is_trusted(status: os.stat_result, is_kind: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.machine import processes
+from gb10docs.machine.folders import in_use
 from gb10docs.plan.plan import Plan
 from gb10docs.plan.targets.real import search_path
 from gb10docs.privacy.redactor import Redactor
@@ -147,7 +148,7 @@ def _made(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise NoRoom(f"{folder}: {error.strerror}: make room, or name another place in TMPDIR") from error
     try:
-        with notes.in_use(folder):
+        with in_use(folder):
             yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""What the site holds besides its pages, written before the build: the build itself executes nothing."""
+"""What a reader sees besides the pages' own text: evidence, reference, twins, notebooks. It runs no step of a page."""

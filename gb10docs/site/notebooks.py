@@ -22,8 +22,8 @@ from typing import Any
 
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
+from gb10docs.machine.folders import PREFIX, in_use
 from gb10docs.pages.snippet import BadSnippet, read_text
-from gb10docs.run import notes
 from gb10docs.run.interrupts import Interrupted, Signals
 from gb10docs.site.mathml import BadFormulaError, with_mathml
 
@@ -288,7 +288,7 @@ async def _execute(text: str, path: Path, making: _Making, given: dict[str, str]
                 f"{_place(notebook, at, path)} prints more than {LARGEST_OUTPUT // 10**6} MB: print less"
             )
 
-    with tempfile.TemporaryDirectory(prefix=f"{notes.PREFIX}notebook-") as folder, notes.in_use(folder):
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}notebook-") as folder, in_use(folder):
         for name, content in given.items():
             write_text(Path(folder) / name, content)
         manager = AsyncKernelManager(

@@ -18,6 +18,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
+
 import gb10docs
 from gb10docs.atomic import read_inside, write_inside
 from gb10docs.pages.page import read_page
@@ -33,12 +35,18 @@ _EVIDENCE = "evidence/index.md"
 
 
 def prepare(
-    root: Path, *, cell_timeout: float = 60.0, directory_urls: bool = True, signals: Signals | None = None
+    root: Path,
+    app: click.Group,
+    *,
+    cell_timeout: float = 60.0,
+    directory_urls: bool = True,
+    signals: Signals | None = None,
 ) -> list[str]:
     """Write what the site holds besides its pages; returns what has changed, in words.
 
     Args:
         root: The tree.
+        app: The command line that the reference describes.
         cell_timeout: Seconds that a cell of a notebook may take.
         directory_urls: MkDocs' `use_directory_urls`, off in an offline site.
         signals: Those that it ends on, in good order; none where they are somebody else's.
@@ -50,7 +58,7 @@ def prepare(
     """
     go_on = signals.take if signals else _nothing
     _refuse_links(root)
-    done = [*_write_committed(root, go_on)]
+    done = [*_write_committed(root, app, go_on)]
     executed = notebooks.executed(
         notebooks.sources(root / "docs"),
         root / CACHE / "notebooks",
@@ -85,21 +93,19 @@ def _refuse_links(root: Path) -> None:
             raise OutsideError(f"{root / place}: lies behind a link: take the link away")
 
 
-def _write_committed(root: Path, go_on: Callable[[], None]) -> Iterator[str]:
+def _write_committed(root: Path, app: click.Group, go_on: Callable[[], None]) -> Iterator[str]:
     """The pages of this program's own tree that are made from it; git keeps what they were."""
-    for name, text in sorted({**_engine_pages(root), **_reference_pages(root)}.items()):
+    for name, text in sorted({**_engine_pages(root), **_reference_pages(root, app)}.items()):
         go_on()
         if read_inside(root, f"docs/{name}") != text.encode():
             write_inside(root, f"docs/{name}", text)
             yield f"wrote docs/{name}"
 
 
-def _reference_pages(root: Path) -> Files:
+def _reference_pages(root: Path, app: click.Group) -> Files:
     """Those of this program, where it is this tree's own."""
     if not _is_ours(root):
         return {}
-    from gb10docs.cli import app
-
     made = {f"{reference.FOLDER}/{name}": text for name, text in reference.pages(app).items()}
     return {**made, contracts.PAGE: contracts.page()}
 

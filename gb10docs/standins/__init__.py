@@ -1,1 +1,1 @@
-"""What a machine supplies in place of what a page names and the machine cannot have."""
+"""What a machine supplies in place of what it cannot have: models, a hub, answers. It decides nothing."""

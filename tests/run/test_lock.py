@@ -17,6 +17,7 @@ import pytest
 
 from gb10docs.engines import containers
 from gb10docs.machine import processes
+from gb10docs.machine.folders import in_use
 from gb10docs.run import lock, notes
 from gb10docs.run.lock import Busy
 
@@ -163,7 +164,7 @@ def test_what_a_dead_run_left_is_cleared(tmp_path: Path, kept: Path, monkeypatch
 def test_the_note_of_a_run_that_lives_is_left_alone(tmp_path: Path, kept: Path) -> None:
     folder = tmp_path / f"gb10docs-{RUN}"
     folder.mkdir()
-    with notes.keep(RUN, [folder]), notes.in_use(folder):
+    with notes.keep(RUN, [folder]), in_use(folder):
         assert notes.clean() == []
     assert folder.exists()
     assert notes.clean() == [f"removed {folder}"], "nobody uses it any more"
@@ -214,7 +215,7 @@ def test_only_a_file_of_ours_alone_is_believed(tmp_path: Path, kept: Path, kind:
     victim = tmp_path / f"gb10docs-{RUN}"
     victim.mkdir()
     path = dead_run(kept, folders=[str(victim)])
-    with notes.in_use(victim):
+    with in_use(victim):
         if kind == "writable by others":
             path.chmod(0o666)
         else:
@@ -240,7 +241,7 @@ def test_a_folder_that_others_may_write_holds_no_notes(
     victim.mkdir()
     dead_run(kept, folders=[str(victim)])
     kept.chmod(0o777)
-    with notes.in_use(victim):
+    with in_use(victim):
         assert notes.clean() == []
         with notes.keep("0" * 12, []):
             pass

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from trees import Tree
 
+from gb10docs.cli import app
 from gb10docs.errors import GB10DocsError
 from gb10docs.site.output import CACHE
 from gb10docs.site.prepare import GENERATED, prepare
@@ -43,7 +44,7 @@ def written(root: Path) -> set[str]:
 
 def test_everything_is_written_in_its_place(tree: Tree) -> None:
     root = tree(FILES)
-    changes = prepare(root)
+    changes = prepare(root, app)
     assert written(root) == WRITTEN
     assert {f"wrote docs/{name}" for name in WRITTEN} <= set(changes)
     assert (root / "docs/snippets/one/hello.sh").read_text() == FILES["snippets/one/hello.sh"]
@@ -52,33 +53,33 @@ def test_everything_is_written_in_its_place(tree: Tree) -> None:
 
 def test_a_second_time_changes_nothing_and_is_quick(tree: Tree) -> None:
     root = tree(FILES)
-    prepare(root)
+    prepare(root, app)
     before = state(root)
     began = time.perf_counter()
-    assert prepare(root) == []
+    assert prepare(root, app) == []
     assert time.perf_counter() - began < 1
     assert state(root) == before
 
 
 def test_a_notebook_is_executed_once(tree: Tree) -> None:
     root = tree(FILES | {"docs/sums.py": NOTEBOOK})
-    assert {"wrote docs/sums.ipynb", "wrote docs/sums.txt"} <= {*prepare(root)}
+    assert {"wrote docs/sums.ipynb", "wrote docs/sums.txt"} <= {*prepare(root, app)}
     assert "```text\n2\n```" in (root / "docs/sums.txt").read_text()
     began = time.perf_counter()
-    assert prepare(root) == []
+    assert prepare(root, app) == []
     assert time.perf_counter() - began < 1
     (root / "docs/sums.py").unlink()
-    assert {"removed docs/sums.ipynb", "removed docs/sums.txt"} <= {*prepare(root)}
+    assert {"removed docs/sums.ipynb", "removed docs/sums.txt"} <= {*prepare(root, app)}
 
 
 def test_two_trees_come_out_alike(tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tree(FILES)
-    prepare(root)
+    prepare(root, app)
     other = tmp_path_factory.mktemp("other")
     for name in reversed(FILES):
         (other / name).parent.mkdir(parents=True, exist_ok=True)
         (other / name).write_text(FILES[name])
-    prepare(other)
+    prepare(other, app)
     assert {name: text for name, (text, _) in state(other).items() if name != "llms.txt"} == {
         name: text for name, (text, _) in state(root).items() if name != "llms.txt"
     }
@@ -86,25 +87,25 @@ def test_two_trees_come_out_alike(tree: Tree, tmp_path_factory: pytest.TempPathF
 
 def test_what_has_no_source_any_more_is_removed_and_nothing_else(tree: Tree) -> None:
     root = tree(FILES | {"docs/robots.txt": "mine", "docs/data.json": "{}"})
-    prepare(root)
+    prepare(root, app)
     (root / "docs/lessons/one.md").unlink()
-    changes = prepare(root)
+    changes = prepare(root, app)
     assert "removed docs/lessons/one.json" in changes
     assert written(root) == {"index.txt", "llms.txt", "robots.txt", "data.json"}
 
 
 def test_a_list_that_was_tampered_with_removes_nothing_outside(tree: Tree) -> None:
     root = tree(FILES | {"precious.txt": "keep"})
-    prepare(root)
+    prepare(root, app)
     with (root / CACHE / "written.txt").open("a") as memory:
         memory.write("../precious.txt\n/etc/hostname-of-nobody\n")
-    prepare(root)
+    prepare(root, app)
     assert (root / "precious.txt").read_text() == "keep"
 
 
 def test_reference_pages_are_written_only_into_our_own_tree(tree: Tree) -> None:
     root = tree(FILES | {"docs/reference/command-line.md": "# My own\n", "gb10docs/__init__.py": ""})
-    prepare(root)
+    prepare(root, app)
     assert (root / "docs/reference/command-line.md").read_text() == "# My own\n"
     assert not (root / "docs/reference/ledger.schema.json").exists()
 
@@ -125,7 +126,7 @@ def test_reference_pages_are_written_only_into_our_own_tree(tree: Tree) -> None:
 def test_what_is_wrong_stops_it_with_file_and_reason(tree: Tree, name: str, text: str, message: str) -> None:
     root = tree(FILES | {name: text})
     with pytest.raises(GB10DocsError, match=message):
-        prepare(root)
+        prepare(root, app)
 
 
 def test_what_is_generated_is_in_no_commit() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gb10docs.cli import app
 from gb10docs.site import contracts
 from gb10docs.site.prepare import prepare
 from gb10docs.standins import comparison
@@ -37,7 +38,7 @@ def test_a_page_that_is_out_of_date_is_made_anew(tmp_path: Path) -> None:
     page = tmp_path / "docs" / contracts.PAGE
     page.parent.mkdir(parents=True)
     page.write_text("# What it was last year\n")
-    prepare(tmp_path)
+    prepare(tmp_path, app)
     assert page.read_text() == contracts.page()
 
 
