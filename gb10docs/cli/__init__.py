@@ -74,8 +74,9 @@ def app() -> None:
 def list_(root: Path | None) -> None:
     """List the pages that have steps."""
     from gb10docs.cli import workflow
+    from gb10docs.pages import tree
 
-    sys.exit(workflow.list_pages(root))
+    sys.exit(workflow.list_pages(tree.find_root(root)))
 
 
 @app.command()
@@ -142,11 +143,12 @@ def run(
     nothing could run; 70 a fault of gb10docs itself; 130 interrupted.
     """
     from gb10docs.cli import workflow
+    from gb10docs.pages import tree
     from gb10docs.run.interrupts import Signals
 
     selection = workflow.Selection(
         pages=lessons,
-        root=root,
+        root=tree.find_root(root),
         target=target,
         only=only,
         start=start,
@@ -174,8 +176,9 @@ def run(
 def doctor(root: Path | None, target: str, allow: tuple[str, ...]) -> None:
     """Look at this machine, and say for each lesson which steps can run here and what is missing for the others."""
     from gb10docs.cli import workflow
+    from gb10docs.pages import tree
 
-    sys.exit(workflow.doctor(root, target, frozenset(allow)))
+    sys.exit(workflow.doctor(tree.find_root(root), target, frozenset(allow)))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.pages.printing import printable
-from gb10docs.pages.tree import find_root, read_pages, readable_lessons
+from gb10docs.pages.tree import read_pages, readable_lessons
 from gb10docs.plan.plan import Action, Crowded, Plan, make_plan
 from gb10docs.plan.target import STAND_INS, choose
 from gb10docs.results.observer import Observers
@@ -31,7 +31,7 @@ class Selection(NamedTuple):
     """Which steps, on which kind of machine."""
 
     pages: tuple[str, ...]
-    root: Path | None
+    root: Path
     target: str
     only: tuple[str, ...]
     start: str | None
@@ -50,9 +50,9 @@ class Wishes(NamedTuple):
     junit_file: Path | None = None
 
 
-def list_pages(root: Path | None) -> int:
+def list_pages(root: Path) -> int:
     """Every page that has steps; a page that cannot be read does not hide the others. Returns the exit status."""
-    pages, faults = readable_lessons(find_root(root))
+    pages, faults = readable_lessons(root)
     for page in pages:
         print(f"{printable(page.name)}  {printable(page.title)}  ({_steps(len(page.steps))})")
     return tell_faults(faults.values())
@@ -68,7 +68,7 @@ def tell_faults(faults: Iterable[GB10DocsError]) -> int:
 
 def show_plan(selection: Selection) -> int:
     """What would run, what is replaced or skipped, and why."""
-    plans = _plans(selection, find_root(selection.root))
+    plans = _plans(selection)
     for plan in plans:
         print(f"{plan.page.relative} on {plan.target.name}")
         for planned in plan.steps:
@@ -91,8 +91,8 @@ def run(selection: Selection, wishes: Wishes, signals: Signals) -> int:
     from gb10docs.results import console, github
     from gb10docs.run.loop import run_plans
 
-    root = find_root(selection.root)
-    plans = _plans(selection, root)
+    root = selection.root
+    plans = _plans(selection)
     redactor = secrets.of_run(root, plans)
     delivery = _delivery(plans, root, wishes, redactor)
     stream = sys.stderr if delivery.on_stdout else sys.stdout
@@ -133,7 +133,7 @@ def _delivery(plans: list[Plan], root: Path, wishes: Wishes, redactor: Redactor)
     return Delivery(recording, wishes.json_file, wishes.junit_file, github.summary_file(os.environ))
 
 
-def doctor(root: Path | None, target: str, allow: frozenset[str]) -> int:
+def doctor(root: Path, target: str, allow: frozenset[str]) -> int:
     """This machine, and for each lesson what runs here and what the other steps lack; returns the exit status.
 
     A page that is wrong, or that does not fit in memory now, is told as such, and does not hide the others.
@@ -149,12 +149,11 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> int:
     )
     if chosen.stand_in == STAND_INS[0] and (why := llamacpp.lacking()):
         print(f"missing: {why}")
-    where = find_root(root)
-    pages, faults = readable_lessons(where)
+    pages, faults = readable_lessons(root)
     for page in pages:
         print(f"\n{printable(page.name)}: {printable(page.title)}")
         try:
-            lines = _diagnosis(make_plan([page], where, chosen)[0])
+            lines = _diagnosis(make_plan([page], root, chosen)[0])
         except Crowded as error:
             lines = [f"cannot run now: {error}"]
         except GB10DocsError as error:
@@ -164,10 +163,10 @@ def doctor(root: Path | None, target: str, allow: frozenset[str]) -> int:
     return tell_faults(faults.values())
 
 
-def _plans(selection: Selection, root: Path) -> list[Plan]:
-    pages = read_pages(root, selection.pages)
+def _plans(selection: Selection) -> list[Plan]:
+    pages = read_pages(selection.root, selection.pages)
     target = choose(selection.target, allow=selection.allow, stand_in=selection.stand_in)
-    return make_plan(pages, root, target, only=selection.only, start=selection.start)
+    return make_plan(pages, selection.root, target, only=selection.only, start=selection.start)
 
 
 def _exit_status(reports: list[Report], wishes: Wishes) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -97,15 +97,28 @@ class Service(NamedTuple):
     mounts: tuple[Mount, ...] = ()
 
 
-def read_service(root: Path, serves: str, at: str) -> Service:
-    """Read `compose/trtllm:trtllm`; `at` is the file:line that names it."""
+def read_service(
+    root: Path, serves: str, at: str, read: Callable[[Path], dict[str, Any]] | None = None
+) -> Service:
+    """Read `compose/trtllm:trtllm`.
+
+    Args:
+        root: The tree that it is in.
+        serves: The folder, and the service in its Compose file.
+        at: The file:line that names it.
+        read: What reads a file in place of `read_file`, such as one that remembers files.
+
+    Raises:
+        BadService: It cannot be read; the message says where and why.
+    """
+    read = read or read_file
     folder, _, name = serves.rpartition(":")
     file = next((root / folder / file for file in _FILES if (root / folder / file).is_file()), None)
     if file is None:
         raise BadService(
             f"{at}: 'serves' names {folder}, which holds no compose.yaml: name the folder of one"
         )
-    described = _read(file)
+    described = read(file)
     services = described.get("services") or {}
     if not isinstance(services, dict) or not isinstance(services.get(name, {}), dict):
         raise BadService(f"{file}: 'services' is no table of tables: write it as Compose reads it")
@@ -114,16 +127,22 @@ def read_service(root: Path, serves: str, at: str) -> Service:
     return _service(name, services[name], file, str(described.get("name") or file.parent.name))
 
 
+def override_of(service: Service) -> Path | None:
+    """The `standin.yaml` beside a service's Compose file; None where there is none."""
+    override = service.file.with_name(OVERRIDE)
+    return override if service.file.name == FILE and override.is_file() else None
+
+
 def with_override(service: Service) -> Service | None:
     """The service as `standin.yaml` beside its Compose file makes it; None where there is no such file.
 
     Raises:
         BadService: The file does not name a project of its own, so that it would touch the page's containers.
     """
-    override = service.file.with_name(OVERRIDE)
-    if service.file.name != FILE or not override.is_file():
+    override = override_of(service)
+    if not override:
         return None
-    project = str(_read(override).get("name") or service.project)
+    project = str(read_file(override).get("name") or service.project)
     if project == service.project:
         raise BadService(f"{override}: no 'name' of its own: add one, as in name: {service.project}-standin")
     return service._replace(project=project, files=(*service.files, override))
@@ -146,7 +165,12 @@ def read_command(words: list[str]) -> Command:
     )
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_file(file: Path) -> dict[str, Any]:
+    """What a Compose file holds.
+
+    Raises:
+        BadService: It cannot be read, or is no table.
+    """
     import yaml
 
     try:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gb10docs.evidence import pins
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.registry import UnknownUpstream
 from gb10docs.evidence.rows import date
 from gb10docs.evidence.tally import readable_tallies
@@ -100,10 +101,11 @@ def _compare(pin: pins.Pin) -> Finding:
 def _old(root: Path, before: datetime) -> Iterator[Finding]:
     """Ledgers that have grown old; what cannot be read hides no other."""
     pages, unread = readable_lessons(root)
+    locked = Pins(root)
     for name, fault in unread.items():
         yield Finding("page", name, What.UNKNOWN, why=str(fault))
     for page in pages:
-        found, faults = readable_tallies(page, root)
+        found, faults = readable_tallies(page, locked)
         for bad in faults:
             yield Finding("evidence", page.name, What.UNKNOWN, why=str(bad))
         for tally in found:

@@ -34,7 +34,34 @@ class BadLockFileError(GB10DocsError):
     """A file of pinned images or models that cannot be read."""
 
 
-def inputs_of(planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
+class Pins:
+    """The lock files of a tree: what images and models are pinned to. Each is read once, when it is first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._rows: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def rows(self, file: str) -> dict[str, dict[str, Any]]:
+        """The rows of `IMAGES` by image reference, or those of `MODELS` by repository.
+
+        Raises:
+            BadLockFileError: The file cannot be read, or is no table of such rows.
+        """
+        if file not in self._rows:
+            self._rows[file] = _lock_rows(self.root / file)
+        return self._rows[file]
+
+    def refuse_bad(self) -> None:
+        """Read both files.
+
+        Raises:
+            BadLockFileError: One of them cannot be read, or is no table of such rows.
+        """
+        for file in (IMAGES, MODELS):
+            self.rows(file)
+
+
+def inputs_of(planned: PlannedStep, plan: Plan, pins: Pins) -> dict[str, str]:
     """What a step's outcome depends on, with the SHA-256 of each; what starts its servers included.
 
     To be asked when the plan is made. Of snippets it is the text that the plan holds and that will run, whatever
@@ -44,19 +71,22 @@ def inputs_of(planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
     servers = {one.step.key: one for one in plan.steps if one.step.key in starts}
     needed = [planned, *(servers[key] for key in planned.after if key in servers)]
     held = {name: sha256 for one in needed for name, sha256 in _of_snippet(one.step.snippet).items()}
-    on_disk = {name for one in needed for name in _on_disk(one, root)}
-    found = {name: input_hash(name, root) or MISSING for name in on_disk} | held
+    on_disk = {name for one in needed for name in _on_disk(one, pins.root)}
+    found = {name: input_hash(name, pins) or MISSING for name in on_disk} | held
     return {name: found[name] for name in sorted(found)}
 
 
-def after_the_run(inputs: Mapping[str, str], planned: PlannedStep, plan: Plan, root: Path) -> dict[str, str]:
+def after_the_run(inputs: Mapping[str, str], planned: PlannedStep, plan: Plan, pins: Pins) -> dict[str, str]:
     """The inputs of a step that has ended, those that somebody changed on disk meanwhile marked as `CHANGED`.
 
-    Nobody can tell which text the step has met there; so its record is stale, and stays so.
+    Nobody can tell which text the step has met there; so its record is stale, and stays so. `pins` are read anew
+    after the run: those of the plan tell what the lock files were before it.
     """
-    held = {name for one in plan.steps for name in _of_snippet(one.step.snippet)} - {*_on_disk(planned, root)}
+    held = {name for one in plan.steps for name in _of_snippet(one.step.snippet)} - {
+        *_on_disk(planned, pins.root)
+    }
     return {
-        name: was if name in held or was == (input_hash(name, root) or MISSING) else CHANGED
+        name: was if name in held or was == (input_hash(name, pins) or MISSING) else CHANGED
         for name, was in inputs.items()
     }
 
@@ -84,19 +114,23 @@ def models_of(step: Step) -> list[str]:
     return [need.value for need in dict.fromkeys([*header.needs, *header.makes]) if need.kind == "model"]
 
 
-def input_hash(name: str, root: Path) -> str | None:
-    """SHA-256 of an input as it is today, None where it is gone."""
+def input_hash(name: str, pins: Pins) -> str | None:
+    """SHA-256 of an input of the tree of these pins as it is today, None where it is gone.
+
+    Raises:
+        BadLockFileError: It is a row of a lock file that cannot be read.
+    """
     path, _, part = name.partition("#")
     if not path or path.startswith("/") or ".." in path.split("/"):
         return None
     if name == CONTRACT:
         return _hash_of_files(Path(__file__).parents[2] / path)
     if path.startswith("snippets/") and PurePosixPath(path).suffix in LANGUAGES:
-        return _hash_of_snippet(root / path, path.removeprefix("snippets/"), part)
+        return _hash_of_snippet(pins.root / path, path.removeprefix("snippets/"), part)
     if path in {IMAGES, MODELS}:
-        row = lock_rows(root / path).get(part)
+        row = pins.rows(path).get(part)
         return _sha256(json.dumps(row, sort_keys=True, default=str).encode()) if row else None
-    return _hash_of_files(root / path)
+    return _hash_of_files(pins.root / path)
 
 
 def _hash_of_snippet(path: Path, name: str, part: str) -> str | None:
@@ -134,12 +168,8 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def lock_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows of a lock file by image reference or repository; none where there is no such file.
-
-    Raises:
-        BadLockFileError: It cannot be read, or is no table of such rows.
-    """
+def _lock_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows of a lock file by image reference or repository; none where there is no such file."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

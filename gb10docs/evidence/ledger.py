@@ -28,7 +28,7 @@ from pydantic import (
 
 from gb10docs.atomic import remove_left, write_inside
 from gb10docs.errors import GB10DocsError
-from gb10docs.evidence.inputs import MISSING, input_hash
+from gb10docs.evidence.inputs import MISSING, Pins, input_hash
 from gb10docs.machine import hardware as machine
 from gb10docs.results.result import Check, Container, Outcome, Report, StandIn, StepResult
 
@@ -272,9 +272,9 @@ def merge(
     )
 
 
-def is_stale(step: StepRecord, root: Path) -> list[str]:
+def is_stale(step: StepRecord, pins: Pins) -> list[str]:
     """The inputs of a record that are no longer what they were; empty where it speaks of today's tree."""
-    return [name for name, was in step.inputs.items() if (input_hash(name, root) or MISSING) != was]
+    return [name for name, was in step.inputs.items() if (input_hash(name, pins) or MISSING) != was]
 
 
 def came_to_an_end(step: StepResult) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
-from gb10docs.evidence.inputs import IMAGES, MODELS, lock_rows
+from gb10docs.evidence.inputs import IMAGES, MODELS, Pins
 from gb10docs.evidence.registry import image_digest, model_revision
 
 _KINDS = {"image": (IMAGES, "reference", "digest"), "model": (MODELS, "repository", "revision")}
@@ -44,8 +44,9 @@ def read(root: Path) -> Iterator[Pin]:
     Raises:
         BadLockFileError: A lock file is no valid TOML.
     """
+    locked = Pins(root)
     for kind, (file, _, key) in _KINDS.items():
-        for name, row in lock_rows(root / file).items():
+        for name, row in locked.rows(file).items():
             yield Pin(kind, name, str(row.get(key, "")))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from gb10docs.atomic import CannotWriteError, refuse_unwritable
 from gb10docs.errors import GB10DocsError
-from gb10docs.evidence.inputs import IMAGES, MODELS, after_the_run, inputs_of, lock_rows, models_of
+from gb10docs.evidence.inputs import IMAGES, MODELS, Pins, after_the_run, inputs_of, models_of
 from gb10docs.evidence.ledger import (
     Engine,
     Model,
@@ -55,6 +55,7 @@ class Recording:
         Raises:
             NotThatMachineError: The target is a GB10, and this machine is none.
             BadLedgerError: A ledger that there is cannot be read.
+            BadLockFileError: A lock file cannot be read.
             CannotWriteError: A ledger cannot be written, or lies behind a link.
         """
         refuse_pretence(plans[0].target.name, hardware.look().gpu)
@@ -66,8 +67,11 @@ class Recording:
         # Where git knows the commit but cannot tell in time what has changed since, something may have.
         self._dirty = bool(self._commit if changes is None else changes)
         self._recorded_by = recorded_by or redactor.text(_git(root, "config", "user.name") or "")
-        self._images, self._models = lock_rows(root / IMAGES), lock_rows(root / MODELS)
-        self._inputs = {one.step.key: inputs_of(one, plan, root) for plan in plans for one in plan.steps}
+        self._pins = Pins(root)
+        self._pins.refuse_bad()
+        self._inputs = {
+            one.step.key: inputs_of(one, plan, self._pins) for plan in plans for one in plan.steps
+        }
 
     def ledger_of(self, plan: Plan) -> Path:
         """Where the ledger of a page's plan lies."""
@@ -83,9 +87,9 @@ class Recording:
         if not any(map(came_to_an_end, report.steps)):
             return None
         path = self.ledger_of(plan)
+        now = Pins(self._root)
         inputs = {
-            one.step.id: after_the_run(self._inputs[one.step.key], one, plan, self._root)
-            for one in plan.steps
+            one.step.id: after_the_run(self._inputs[one.step.key], one, plan, now) for one in plan.steps
         }
         ledger = merge(
             read(path),
@@ -153,7 +157,7 @@ class Recording:
             if one.kind == "engine"
         }
         for container in (one for step in report.steps for one in step.containers):
-            row: dict[str, Any] = self._images.get(container.image, {})
+            row: dict[str, Any] = self._pins.rows(IMAGES).get(container.image, {})
             stood_in = stands.get(container.service, "")
             engines[container.image] = Engine(
                 name=stood_in or row.get("engine", container.service),
@@ -172,8 +176,9 @@ class Recording:
         }
         stood_in = {one.instead_of for step in report.steps for one in step.stand_ins}
         named = (name for one in plan.steps if one.step.id in passed for name in models_of(one.step))
+        models = self._pins.rows(MODELS)
         return [
-            Model(name=name, revision=self._models.get(name, {}).get("revision", ""))
+            Model(name=name, revision=models.get(name, {}).get("revision", ""))
             for name in dict.fromkeys(named)
             if name not in stood_in
         ]

@@ -13,14 +13,13 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from gb10docs.evidence.inputs import CONTRACT, IMAGES, MODELS, BadLockFileError, lock_rows
+from gb10docs.evidence.inputs import CONTRACT, IMAGES, MISSING, MODELS, BadLockFileError, Pins, input_hash
 from gb10docs.evidence.ledger import (
     BadLedgerError,
     Ledger,
     Run,
     Standing,
     StepRecord,
-    is_stale,
     ledger_path,
     read,
 )
@@ -109,25 +108,24 @@ class Saying:
         return f"{self.text} · {_changed(self.stale)}" if self.stale else self.text
 
 
-def rows_of(page: Page, root: Path) -> dict[str, list[Row]]:
+def rows_of(page: Page, pins: Pins) -> dict[str, list[Row]]:
     """The rows of each step of a page, by step id: targets in the order of `TARGETS`, then others by name.
 
     Raises:
         BadLedgerError: A ledger of the page cannot be read, or lies where another one belongs.
         BadLockFileError: A file of pinned images or models cannot be read.
     """
-    rows, faults = readable_rows_of(page, root)
+    rows, faults = readable_rows_of(page, pins)
     for fault in faults:
         raise fault
-    for file in (IMAGES, MODELS):
-        lock_rows(root / file)
+    pins.refuse_bad()
     return rows
 
 
-def readable_rows_of(page: Page, root: Path) -> tuple[dict[str, list[Row]], list[BadLedgerError]]:
+def readable_rows_of(page: Page, pins: Pins) -> tuple[dict[str, list[Row]], list[BadLedgerError]]:
     """The same of those ledgers that can be read, and what is wrong with the others."""
-    ledgers, faults = _ledgers(page, root)
-    changed = _comparison(root)
+    ledgers, faults = _ledgers(page, pins.root)
+    changed = _comparison(pins)
     rows = {
         step.id: [
             Row(ledger, file, record, tuple(_stale(record, step, changed)))
@@ -204,7 +202,7 @@ def _refuse_misplaced(path: Path, ledger: Ledger, page: Page, root: Path) -> Non
         raise BadLedgerError(f"{path}: speaks of {ledger.page}, not of {page.relative}: move or delete it")
 
 
-def _comparison(root: Path) -> Callable[[str, str], bool]:
+def _comparison(pins: Pins) -> Callable[[str, str], bool]:
     """Whether an input is no longer what it was; one that names nothing in the tree is not.
 
     Each is looked at once, since steps share most of theirs.
@@ -216,7 +214,7 @@ def _comparison(root: Path) -> Callable[[str, str], bool]:
         if not path.parts or path.is_absolute() or ".." in path.parts:
             return True
         try:
-            return bool(is_stale(StepRecord.model_construct(inputs={name: was}), root))
+            return (input_hash(name, pins) or MISSING) != was
         except (OSError, ValueError, BadLockFileError):
             return True
 

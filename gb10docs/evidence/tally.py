@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError
-from gb10docs.evidence.inputs import IMAGES, MODELS, BadLockFileError, lock_rows
+from gb10docs.evidence.inputs import IMAGES, MODELS, BadLockFileError, Pins
 from gb10docs.evidence.ledger import BadLedgerError
 from gb10docs.evidence.rows import Look, Row, date, place_of, readable_rows_of, rows_of
 from gb10docs.pages.page import Page
@@ -72,35 +72,36 @@ def status(root: Path) -> tuple[str, list[GB10DocsError]]:
     What cannot be read, be it a page, a ledger or a lock file, hides nothing else; it is returned beside the text.
     """
     pages, unread = readable_lessons(root)
+    pins = Pins(root)
     lines: list[str] = []
-    faults: list[GB10DocsError] = [*unread.values(), *_lock_faults(root)]
+    faults: list[GB10DocsError] = [*unread.values(), *_lock_faults(pins)]
     for page in pages:
-        found, bad = readable_tallies(page, root)
+        found, bad = readable_tallies(page, pins)
         lines += _status(page, found)
         faults += bad
     return "\n".join(lines), faults
 
 
-def _lock_faults(root: Path) -> Iterator[BadLockFileError]:
+def _lock_faults(pins: Pins) -> Iterator[BadLockFileError]:
     for file in (IMAGES, MODELS):
         try:
-            lock_rows(root / file)
+            pins.rows(file)
         except BadLockFileError as error:
             yield error
 
 
-def tallies(page: Page, root: Path) -> list[Tally]:
+def tallies(page: Page, pins: Pins) -> list[Tally]:
     """A tally for each ledger of a page, in the order of the targets.
 
     Raises:
         BadLedgerError: A ledger cannot be read.
     """
-    return _tallies(page, rows_of(page, root))
+    return _tallies(page, rows_of(page, pins))
 
 
-def readable_tallies(page: Page, root: Path) -> tuple[list[Tally], list[BadLedgerError]]:
+def readable_tallies(page: Page, pins: Pins) -> tuple[list[Tally], list[BadLedgerError]]:
     """The same of those ledgers that can be read, and what is wrong with the others."""
-    rows, faults = readable_rows_of(page, root)
+    rows, faults = readable_rows_of(page, pins)
     return _tallies(page, rows), faults
 
 

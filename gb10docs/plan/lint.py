@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from gb10docs.engines.compose import read_service
 from gb10docs.errors import GB10DocsError
 from gb10docs.pages.need import Need
 from gb10docs.pages.page import Page, Step
 from gb10docs.pages.snippet import Language, Snippet
 from gb10docs.pages.standing_alone import names_beside, refuse_neighbours
+from gb10docs.plan.services import Services, place_of
 
 
 class BadStep(GB10DocsError):
@@ -130,17 +130,18 @@ _REQUEST = re.compile(
 )
 
 
-def lint(pages: Iterable[Page], root: Path) -> None:
+def lint(pages: Iterable[Page], root: Path, services: Services) -> None:
     """Refuse pages of which a step does what it does not declare, or that cannot work in this order.
 
     Raises:
         BadStep: With file:line, what is wrong, and what to do.
         NotAloneError: A snippet takes something from its own folder.
-        BadService: `serves` names no Compose service that can be read.
     """
     pages = list(pages)
     names_in = cache(names_beside)
-    servers = {step.key: server for page in pages for step in page.steps if (server := _server(step, root))}
+    servers = {
+        step.key: server for page in pages for step in page.steps if (server := _server(step, services))
+    }
     for page in pages:
         here = {servers[step.key].name for step in page.steps if step.key in servers}
         _refuse_crossed_servers(page, servers)
@@ -158,10 +159,10 @@ class _Server(NamedTuple):
     port: int
 
 
-def _server(step: Step, root: Path) -> _Server | None:
+def _server(step: Step, services: Services) -> _Server | None:
     header = step.snippet.header
-    if header.serves:
-        return _Server(header.server, read_service(root, header.serves, _at(step)).port)
+    if step.key in services:
+        return _Server(header.server, services[step.key].port)
     return _Server(header.server, urlsplit(header.ready).port or 80) if header.ready else None
 
 
@@ -227,7 +228,7 @@ def _refuse_crossed_servers(page: Page, servers: dict[str, _Server]) -> None:
         header = step.snippet.header
         if header.session in up and header.session != "main":
             raise BadStep(
-                f"{_at(step)}: session '{header.session}' is busy with the server in it: use another"
+                f"{place_of(step)}: session '{header.session}' is busy with the server in it: use another"
             )
         for name in header.stops:
             up.pop(name, None)
@@ -237,7 +238,7 @@ def _refuse_crossed_servers(page: Page, servers: dict[str, _Server]) -> None:
         other = next((one for one in up.values() if one.port == server.port or one.name == server.name), None)
         if other:
             raise BadStep(
-                f"{_at(step)}: port {server.port} is still that of '{other.name}': stop it in an earlier step"
+                f"{place_of(step)}: port {server.port} is still that of '{other.name}': stop it in an earlier step"
             )
         up[server.name] = server
 
@@ -255,7 +256,3 @@ def _lines(snippet: Snippet) -> Iterator[tuple[int, str]]:
         begun, joined = 0, ""
     if joined:
         yield begun, joined
-
-
-def _at(step: Step) -> str:
-    return f"{step.page}:{step.line} ({step.snippet.name})"

@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gb10docs.engines.compose import Service, read_service, with_override
+from gb10docs.engines.compose import Service, with_override
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.machine import hardware
 from gb10docs.pages.need import Need, gigabytes
 from gb10docs.pages.page import Page, Step
 from gb10docs.pages.tree import with_foundations
 from gb10docs.plan.lint import lint
+from gb10docs.plan.services import place_of, services_of
 from gb10docs.plan.target import Met, Target, Unmet
 from gb10docs.results.result import Outcome, StandIn, StepResult
 
@@ -105,7 +106,7 @@ def makers(pages: Iterable[Page]) -> dict[str, Uses]:
             for need in _needs(step):
                 if need not in made and need.kind in {"server", "model", "result"}:
                     raise BadPlan(
-                        f"{_at(step)}: no earlier step meets the need '{need}': {_near(need, made)}"
+                        f"{place_of(step)}: no earlier step meets the need '{need}': {_near(need, made)}"
                     )
             header = step.snippet.header
             for name in header.stops:
@@ -134,8 +135,10 @@ def make_plan(
         BadPlan: The steps cannot work in this order.
         Crowded: They do not fit in memory together.
         BadStep: A step does what it does not declare.
+        BadService: `serves` names no Compose service that can be read.
     """
-    lint(pages, root)
+    services = services_of(pages, root)
+    lint(pages, root, services)
     uses = makers(with_foundations(pages, root))
     selection = _select(pages, target, uses, only, start)
     decided: dict[str, PlannedStep] = {}
@@ -143,7 +146,8 @@ def make_plan(
     for page in pages:
         for step in page.steps:
             if step.key in selection.steps:
-                decided[step.key] = _decide(step, root, target, uses[step.key], decided, selection)
+                service = services.get(step.key)
+                decided[step.key] = _decide(step, service, target, uses[step.key], decided, selection)
         plans.append(
             Plan(page, target, tuple(decided[step.key] for step in page.steps if step.key in decided))
         )
@@ -191,14 +195,13 @@ def _select(
 
 def _decide(
     step: Step,
-    root: Path,
+    service: Service | None,
     target: Target,
     uses: Uses,
     decided: dict[str, PlannedStep],
     selection: _Selection,
 ) -> PlannedStep:
     header = step.snippet.header
-    service = read_service(root, header.serves, _at(step)) if header.serves else None
     chosen = {need: maker for need, keys in uses.items() if (maker := _chosen(keys, decided))}
     after = tuple(dict.fromkeys(maker.step.key for maker in chosen.values()))
     unwanted = _unwanted(step, decided, selection)
@@ -308,7 +311,7 @@ def _refuse_crowding(plan: Plan) -> None:
         if len(up) > 1 and sum(up.values()) > available:
             budgets = ", ".join(f"{name} {gigabytes(size)}" for name, size in up.items())
             raise Crowded(
-                f"{_at(planned.step)}: these servers do not fit in memory together: {budgets}, and "
+                f"{place_of(planned.step)}: these servers do not fit in memory together: {budgets}, and "
                 f"{gigabytes(available)} is available: stop one before this step, or give it a smaller budget"
             )
 
@@ -328,10 +331,6 @@ def _named(name: str, steps: Sequence[Step]) -> list[str]:
 
 def _pages(steps: Sequence[Step]) -> str:
     return ", ".join(dict.fromkeys(step.page for step in steps))
-
-
-def _at(step: Step) -> str:
-    return f"{step.page}:{step.line} ({step.snippet.name})"
 
 
 def _near(need: Need, made: Iterable[Need]) -> str:

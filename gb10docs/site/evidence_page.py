@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.rows import TARGETS
 from gb10docs.evidence.tally import WORDS, Tally, tallies
 from gb10docs.pages.page import Page
@@ -14,17 +14,17 @@ from gb10docs.pages.printing import printable
 from gb10docs.pages.tree import lessons
 
 
-def render(root: Path, at: str = "evidence/index.md") -> str:
+def render(pins: Pins, at: str = "evidence/index.md") -> str:
     """The Evidence page as Markdown.
 
     Args:
-        root: The tree that holds `docs/` and `snippets/`.
+        pins: The lock files of the tree that holds `docs/` and `snippets/`.
         at: Where the page will lie below `docs/`; its links are relative to that.
 
     Raises:
         BadLedgerError: A ledger cannot be read.
     """
-    pages = [(page, tallies(page, root)) for page in lessons(root)]
+    pages = [(page, tallies(page, pins)) for page in lessons(pins.root)]
     stale = [line for _, found in pages for line in _stale(found)]
     parts = [
         "# Evidence",

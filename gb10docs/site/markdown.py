@@ -22,6 +22,7 @@ from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
 from gb10docs.errors import GB10DocsError
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.rows import rows_of
 from gb10docs.pages.fences import BadPage, Fence, fences, page_lines
 from gb10docs.pages.page import included, read_page
@@ -201,7 +202,7 @@ class GB10Docs(Extension):
             BadLedgerError: A ledger of the page cannot be read.
         """
         page = read_page(path, self.root) if path and names else None
-        rows = rows_of(page, self.root) if page else {}
+        rows = rows_of(page, Pins(self.root)) if page else {}
         there = page.steps if page else ()
         steps = dict(zip(_counted([step.snippet.name for step in there]), there, strict=True))
         for name, number in _counted(names):

@@ -22,6 +22,7 @@ import click
 
 import gb10docs
 from gb10docs.atomic import read_inside, write_inside
+from gb10docs.evidence.inputs import Pins
 from gb10docs.pages.page import read_page
 from gb10docs.pages.tree import OutsideError, page_paths, refuse_unfit
 from gb10docs.privacy import secrets
@@ -72,8 +73,9 @@ def prepare(
         )
         for path, notebook in executed.items()
     }
-    files[_EVIDENCE] = evidence_page.render(root)
-    files |= {**_schemas(root), **_snippets_and_steps(root), **_twins(root, executed, files[_EVIDENCE])}
+    pins = Pins(root)
+    files[_EVIDENCE] = evidence_page.render(pins)
+    files |= {**_schemas(root), **_snippets_and_steps(pins), **_twins(pins, executed, files[_EVIDENCE])}
     return [*done, *Output(root).write(files, go_on)]
 
 
@@ -120,22 +122,24 @@ def _schemas(root: Path) -> Files:
     return {f"{reference.FOLDER}/{name}": text for name, text in found.items()}
 
 
-def _snippets_and_steps(root: Path) -> Files:
+def _snippets_and_steps(pins: Pins) -> Files:
     """Of each page with steps: the steps as JSON, and every snippet with its header."""
     files: Files = {}
+    root = pins.root
     for path in _pages(root):
         page = read_page(path, root)
         if page.steps:
             name = path.relative_to(root / "docs").with_suffix(".json").as_posix()
-            files[name] = steps_json.steps_json(page, root)
+            files[name] = steps_json.steps_json(page, pins)
         files |= {step.snippet.place: step.snippet.text for step in page.steps}
     return files
 
 
-def _twins(root: Path, executed: dict[Path, notebooks.Notebook], evidence: str) -> Files:
+def _twins(pins: Pins, executed: dict[Path, notebooks.Notebook], evidence: str) -> Files:
     """Of every page, the Evidence page as it will be among them, and of every notebook."""
+    root = pins.root
     generated = root / "docs" / _EVIDENCE
-    made = [twins.twin(path, root) for path in _pages(root) if path != generated]
+    made = [twins.twin(path, pins) for path in _pages(root) if path != generated]
     made.append(twins.text_twin(generated, root, evidence))
     made.sort(key=lambda one: one.file)
     made += [

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gb10docs.engines.compose import read_service
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.ledger import Moment
 from gb10docs.evidence.rows import Look, Row, outcome, rows_of, say
 from gb10docs.pages.fences import fences, page_lines
@@ -79,18 +80,18 @@ class PageSteps(_Row):
     steps: list[StepOnPage] = Field(description="In page order.")
 
 
-def steps_json(page: Page, root: Path) -> str:
+def steps_json(page: Page, pins: Pins) -> str:
     """A page's steps as JSON text.
 
     Raises:
         BadLedgerError: A ledger of the page cannot be read.
         BadPlan: The steps cannot work in this order.
     """
-    rows = rows_of(page, root)
+    rows = rows_of(page, pins)
     text = page.path.read_text(encoding="utf-8")
     lines = page_lines(text)
     shown = [lines[: fence.line] for fence in fences(text, page.path) if fence.runs]
-    supplied = stand_ins(page, root)
+    supplied = stand_ins(page, pins.root)
     told = PageSteps(
         page=page.relative,
         name=page.name,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.rows import rows_of, say
 from gb10docs.pages import yaml_text
 from gb10docs.pages.fences import fences, front_matter_length, page_lines
@@ -40,20 +41,22 @@ class Twin:
     text: str
 
 
-def twin(path: Path, root: Path) -> Twin:
+def twin(path: Path, pins: Pins) -> Twin:
     """The twin of a Markdown page: front matter off, snippets in, under each its evidence in one line.
 
     Raises:
         BadPage: The page or a snippet on it is wrong.
         BadLedgerError: A ledger of the page cannot be read.
     """
-    page = read_page(path, root)
+    page = read_page(path, pins.root)
     lines = page_lines(path.read_text(encoding="utf-8"))
     front = front_matter_length(lines)
-    body = _expanded(page, lines, front, root)
+    body = _expanded(page, lines, front, pins)
     title = [] if any(line.startswith("# ") for line in body) else [f"# {page.title}", ""]
     text = "\n".join([*title, "\n".join(body).strip("\n")]) + "\n"
-    return Twin(twin_name(path, root), page.title, _description(lines[:front], path), len(page.steps), text)
+    return Twin(
+        twin_name(path, pins.root), page.title, _description(lines[:front], path), len(page.steps), text
+    )
 
 
 def text_twin(path: Path, root: Path, markdown: str) -> Twin:
@@ -113,9 +116,9 @@ def _files(entry: Any) -> Iterator[str]:
         yield from _files(inner)
 
 
-def _expanded(page: Page, lines: list[str], at: int, root: Path) -> list[str]:
+def _expanded(page: Page, lines: list[str], at: int, pins: Pins) -> list[str]:
     """The page from a line on, for a reader of text: includes are snippets, with their evidence below."""
-    rows = rows_of(page, root)
+    rows = rows_of(page, pins)
     steps = iter(page.steps)
     shown: list[str] = []
     for fence in fences("\n".join(lines), page.path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gb10docs.evidence import ledger as evidence
-from gb10docs.evidence.inputs import input_hash
+from gb10docs.evidence.inputs import Pins, input_hash
 
 ROOT = Path(__file__).parents[2]
 LEDGER = ROOT / "docs/evidence/theory/measure-accuracy/cpu-llamacpp.json"
@@ -45,7 +45,7 @@ def test_the_record_is_a_real_run_of_todays_script_on_todays_text(
     again = "run it again: gb10docs run measure-accuracy --record"
     script = "snippets/theory/perplexity.py"
     assert record.standing is evidence.Standing.REAL
-    assert record.inputs[script] == input_hash(script, ROOT), again
+    assert record.inputs[script] == input_hash(script, Pins(ROOT)), again
     assert measured["text"]["sha256"] == hashlib.sha256(TEXT.read_bytes()).hexdigest(), again
 
 

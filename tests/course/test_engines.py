@@ -24,7 +24,7 @@ from gb10docs.cli import workflow
 from gb10docs.engines import vllm
 from gb10docs.engines.compose import Mount, Service, read_service
 from gb10docs.engines.process import EngineProcess
-from gb10docs.evidence.inputs import inputs_of
+from gb10docs.evidence.inputs import Pins, inputs_of
 from gb10docs.evidence.recording import Recording
 from gb10docs.machine import environments, processes
 from gb10docs.machine.environments import NotInstalled
@@ -174,10 +174,10 @@ def test_a_file_of_the_course_that_a_snippet_mentions_is_an_input(tmp_path: Path
     write(tmp_path, "cat snippets/tales.txt snippets/s2.py snippets/none.txt || true\n", Python("print(1)\n"))
     (tmp_path / "snippets/tales.txt").write_text("Once\n")
     (plan,) = make_plan([read_page(tmp_path / "docs/page.md", tmp_path)], tmp_path, choose("gb10"))
-    before = inputs_of(plan.steps[0], plan, tmp_path)
+    before = inputs_of(plan.steps[0], plan, Pins(tmp_path))
     assert set(before) == {"snippets/s1.sh", "snippets/s1.sh#expect", "snippets/tales.txt", "snippets/s2.py"}
     (tmp_path / "snippets/tales.txt").write_text("Twice\n")
-    after = inputs_of(plan.steps[0], plan, tmp_path)
+    after = inputs_of(plan.steps[0], plan, Pins(tmp_path))
     assert {name for name in before if before[name] != after[name]} == {"snippets/tales.txt"}
 
 

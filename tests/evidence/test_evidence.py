@@ -13,7 +13,7 @@ import pytest
 from sample import LLAMA, MODEL, STARTED
 
 from gb10docs.evidence import ledger as evidence
-from gb10docs.evidence.inputs import CHANGED, after_the_run, inputs_of
+from gb10docs.evidence.inputs import CHANGED, Pins, after_the_run, inputs_of
 from gb10docs.evidence.ledger import BadLedgerError, Ledger, Run, Standing, StepRecord
 from gb10docs.evidence.recording import NotThatMachineError, refuse_pretence
 from gb10docs.pages.page import read_page
@@ -103,7 +103,7 @@ def record(outcome: Outcome, *stand_ins: StandIn, **changes: Any) -> StepRecord:
 def inputs(plan: Plan, root: Path, name: str) -> dict[str, str]:
     """What goes into a step of the plan."""
     (planned,) = (one for one in plan.steps if one.step.name == name)
-    return inputs_of(planned, plan, root)
+    return inputs_of(planned, plan, Pins(root))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_changed_on_disk_while_a_step_ran_is_marked_and_what_the_plan_holds
     (asks,) = (one for one in plan.steps if one.step.name == "ask")
     before = inputs(plan, root, "ask")
     (root / file).write_text((root / file).read_text().replace(old, new))
-    after = after_the_run(before, asks, plan, root)
+    after = after_the_run(before, asks, plan, Pins(root))
     assert [name for name in before if after[name] == CHANGED] == changed
     assert {name: sha256 for name, sha256 in after.items() if name not in changed}.items() <= before.items()
 
@@ -199,18 +199,18 @@ def test_a_record_is_stale_when_its_inputs_changed_and_says_which(
     plan: Plan, root: Path, file: str, old: str, new: str, changed: list[str]
 ) -> None:
     record = record_of(plan, root)
-    assert evidence.is_stale(record, root) == []
+    assert evidence.is_stale(record, Pins(root)) == []
     text = (root / file).read_text()
     assert old in text
     (root / file).write_text(text.replace(old, new))
-    assert evidence.is_stale(record, root) == changed
+    assert evidence.is_stale(record, Pins(root)) == changed
 
 
 def test_an_input_that_is_gone_makes_a_record_stale(plan: Plan, root: Path) -> None:
     record = record_of(plan, root)
     (root / "snippets/lesson-03/serve.sh").unlink()
     (root / "compose/images.lock.toml").unlink()
-    assert evidence.is_stale(record, root) == [
+    assert evidence.is_stale(record, Pins(root)) == [
         "compose/images.lock.toml#nvcr.io/trt:1",
         "snippets/lesson-03/serve.sh",
         "snippets/lesson-03/serve.sh#expect",
@@ -223,7 +223,7 @@ def test_a_mounted_folder_is_an_input_by_its_files(plan: Plan, root: Path) -> No
     (root / "compose/trtllm/llm-api.yaml/a").write_text("1")
     record = record_of(plan, root)
     (root / "compose/trtllm/llm-api.yaml/a").rename(root / "compose/trtllm/llm-api.yaml/b")
-    assert evidence.is_stale(record, root) == ["compose/trtllm/llm-api.yaml"]
+    assert evidence.is_stale(record, Pins(root)) == ["compose/trtllm/llm-api.yaml"]
 
 
 def test_there_is_no_ledger_where_there_is_no_file(tmp_path: Path) -> None:

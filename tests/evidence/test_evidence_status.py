@@ -12,6 +12,7 @@ from sample import LLAMA, STARTED, step
 from trees import Tree
 
 from gb10docs.evidence.diff import diff
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.ledger import BadLedgerError
 from gb10docs.evidence.tally import status
 from gb10docs.results.result import Outcome
@@ -48,7 +49,7 @@ def test_the_status_tells_what_each_ledger_comes_to(root: Path) -> None:
 
 
 def test_the_page_has_lessons_by_targets_counts_and_what_is_stale(root: Path) -> None:
-    page = render(root)
+    page = render(Pins(root))
     assert "| Lesson | GB10 | NVIDIA GPU | CPU |" in page
     assert r"| [One \| \<b\>](<../lessons/lesson-01.md>) | not run yet | not run yet | not run yet |" in page
     counts = "| 1 | 0 | 0 | 1 | 0 | 0 | 0 | 0 | 10 Apr 2026 |"
@@ -59,19 +60,19 @@ def test_the_page_has_lessons_by_targets_counts_and_what_is_stale(root: Path) ->
 
 def test_the_page_can_lie_elsewhere_and_its_links_lead_to_files(root: Path) -> None:
     for at in ("evidence/index.md", "evidence.md", "a/b/c.md"):
-        for link in re.findall(r"\]\(<(.*?)>\)", render(root, at)):
+        for link in re.findall(r"\]\(<(.*?)>\)", render(Pins(root), at)):
             assert (root / "docs" / at).parent.joinpath(link).resolve().is_file()
 
 
 def test_the_page_is_a_page(root: Path) -> None:
-    html = convert(root, render(root))
+    html = convert(root, render(Pins(root)))
     assert html.count("<table>") == 2
     assert "<b>" not in html
     assert '<td style="text-align: right;">1</td>' in html
 
 
 def test_a_tree_without_ledgers_has_a_page_too(tree: Tree) -> None:
-    assert "There is no ledger yet." in render(tree(TWO))
+    assert "There is no ledger yet." in render(Pins(tree(TWO)))
 
 
 def test_every_look_is_counted_apart(tree: Tree) -> None:
@@ -85,7 +86,7 @@ def test_every_look_is_counted_apart(tree: Tree) -> None:
         if result
     ]
     write_ledger(root, "gb10", *results)
-    assert "| 5 | 1 | 0 | 1 | 1 | 1 | 1 | 0 | 1 Mar 2026 |" in render(root)
+    assert "| 5 | 1 | 0 | 1 | 1 | 1 | 1 | 0 | 1 Mar 2026 |" in render(Pins(root))
 
 
 def test_a_diff_names_what_changed_in_environment_and_outputs(root: Path) -> None:

@@ -12,6 +12,7 @@ from driving import header
 from trees import Tree
 
 from gb10docs.evidence import rows as evidence_rows
+from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.ledger import Ledger, ledger_path
 from gb10docs.evidence.rows import Look, say
 from gb10docs.machine import hardware
@@ -75,7 +76,7 @@ def test_what_was_emulated_is_drawn_as_that_and_comes_after_what_was_not() -> No
     path = ledger_path(ROOT, page.relative, "cpu", "llamacpp-arm64-emulated")
     ledger = Ledger.model_validate_json(path.read_bytes())
     assert {run.hardware.partition(" (")[0] for run in ledger.runs.values()} == {"emulated arm64"}
-    for rows in evidence_rows.rows_of(page, ROOT).values():
+    for rows in evidence_rows.rows_of(page, Pins(ROOT)).values():
         emulated = [row for row in rows if row.file.endswith(path.name)]
         natives = [row for row in rows if row not in emulated and row.ledger.target == "cpu"]
         for row in emulated:

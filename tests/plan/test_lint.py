@@ -8,6 +8,7 @@ from trees import Tree, page_of
 from gb10docs.engines.compose import BadService
 from gb10docs.pages.tree import lessons, read_pages
 from gb10docs.plan.lint import BadStep, lint
+from gb10docs.plan.services import services_of
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = "services:\n  {0}:\n    ports: ['127.0.0.1:{1}:{1}']\n    command: [vllm, serve, /models/M]\n"
@@ -21,7 +22,8 @@ def told(tree: Tree, files: dict[str, str], *names: str) -> str:
     """What is wrong with the pages, empty if nothing is; one line, without the folder of the tree."""
     root = tree(files)
     try:
-        lint(read_pages(root, names or ["p"]), root)
+        pages = read_pages(root, names or ["p"])
+        lint(pages, root, services_of(pages, root))
     except BadStep as error:
         said = str(error).replace(f"{root}/", "")
         assert "\n" not in said
@@ -38,7 +40,7 @@ def of(tree: Tree, body: str, needs: str = "", language: str = "sh") -> str:
 def test_the_pages_of_this_repository_hold() -> None:
     pages = lessons(ROOT)
     assert len(pages) >= 2
-    lint(pages, ROOT)
+    lint(pages, ROOT, services_of(pages, ROOT))
 
 
 @pytest.mark.parametrize(
@@ -298,4 +300,4 @@ def test_a_service_that_does_not_exist(tree: Tree) -> None:
     with pytest.raises(
         BadService, match=r"docs/p\.md:4 \(x\.sh\): .* has no service 'c': did you mean|known"
     ):
-        lint(read_pages(root, ["p"]), root)
+        services_of(read_pages(root, ["p"]), root)

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from gb10docs.cli import app
+from gb10docs.evidence.inputs import Pins
 from gb10docs.pages.page import read_page
 from gb10docs.site import reference
 from gb10docs.site.commands import Parameter, commands, options_of
@@ -127,5 +128,5 @@ def test_a_schema_is_told_model_by_model() -> None:
 def test_the_steps_of_a_page_fit_the_schema_that_is_told() -> None:
     schema = PageSteps.model_json_schema(mode="serialization")
     page = read_page(ROOT / "docs/lessons/lesson-03.md", ROOT)
-    jsonschema.Draft202012Validator(schema).validate(json.loads(steps_json(page, ROOT)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(steps_json(page, Pins(ROOT))))
     assert all("description" in field for field in schema["$defs"]["StepOnPage"]["properties"].values())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from trees import Tree
 
+from gb10docs.evidence.inputs import Pins
 from gb10docs.pages.page import read_page
 from gb10docs.pages.tree import lessons
 from gb10docs.results.result import StandIn
@@ -55,7 +56,7 @@ FILES = {
 
 def steps_of(root: Path, page: str) -> dict[str, Any]:
     """The file as a program reads it."""
-    table: dict[str, Any] = json.loads(steps_json(read_page(root / page, root), root))
+    table: dict[str, Any] = json.loads(steps_json(read_page(root / page, root), Pins(root)))
     return table
 
 
@@ -96,7 +97,7 @@ def test_a_page_without_evidence(tree: Tree) -> None:
 
 def test_every_page_of_the_course_fits_the_model() -> None:
     for page in lessons(ROOT):
-        told = PageSteps.model_validate_json(steps_json(page, ROOT))
+        told = PageSteps.model_validate_json(steps_json(page, Pins(ROOT)))
         assert [step.id for step in told.steps] == [step.id for step in page.steps]
         folder = (ROOT / page.relative).parent
         for step in told.steps:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from trees import Tree
 
+from gb10docs.evidence.inputs import Pins
 from gb10docs.site.twins import Site, Twin, llms_txt, notebook_twin, read_site, twin
 
 ROOT = Path(__file__).parents[2]
@@ -69,18 +70,18 @@ ASK = '# /// script\n# dependencies = ["openai"]\n# ///\n\nimport sys\n\n\nprint
 
 def test_a_twin_holds_all_that_a_reader_sees(tree: Tree) -> None:
     root = tree({"docs/lessons/one.md": PAGE, "snippets/ask.py": ASK})
-    made = twin(root / "docs/lessons/one.md", root)
+    made = twin(root / "docs/lessons/one.md", Pins(root))
     assert made.text == TWIN
     assert made == Twin("lessons/one.txt", "One", "What one is for.", 1, TWIN)
 
 
 def test_a_page_whose_title_is_only_in_its_front_matter_gets_it_as_a_heading(tree: Tree) -> None:
     root = tree({"docs/one.md": "---\ntitle: One\n---\n\nText.\n"})
-    assert twin(root / "docs/one.md", root).text == "# One\n\nText.\n"
+    assert twin(root / "docs/one.md", Pins(root)).text == "# One\n\nText.\n"
 
 
 def test_every_page_of_the_course_has_each_command_once() -> None:
-    made = twin(ROOT / "docs/lessons/lesson-03.md", ROOT)
+    made = twin(ROOT / "docs/lessons/lesson-03.md", Pins(ROOT))
     assert "--8<--" not in made.text
     assert "/// script" not in made.text
     assert made.text.count("GB10 yet") >= made.steps == 44

@@ -22,7 +22,7 @@ from trees import Tree
 
 from gb10docs.engines import containers
 from gb10docs.engines.compose import BadService, read_command, read_service, with_override
-from gb10docs.evidence.inputs import inputs_of
+from gb10docs.evidence.inputs import Pins, inputs_of
 from gb10docs.evidence.recording import Recording
 from gb10docs.machine import hardware
 from gb10docs.plan.target import Met, NoSuchTarget, Unmet, choose
@@ -63,7 +63,9 @@ def test_what_a_run_in_containers_depends_on(tree: Tree, engine: None) -> None:
     root = tree(CONTAINERS)
     made = plan(root, choose("cpu", stand_in="docker"))
     (asks,) = (planned for planned in made.steps if planned.step.name == "ask")
-    assert {"compose/vllm/compose.yaml", "compose/vllm/standin.yaml"} <= inputs_of(asks, made, root).keys()
+    assert {"compose/vllm/compose.yaml", "compose/vllm/standin.yaml"} <= inputs_of(
+        asks, made, Pins(root)
+    ).keys()
 
 
 def test_an_engine_has_to_answer(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gb10docs.engines import ON_CPU
-from gb10docs.engines.compose import FILE, OVERRIDE, Service, with_override
+from gb10docs.engines.compose import FILE, OVERRIDE, Service, override_of
 from gb10docs.machine import environments, extras, hardware
 from gb10docs.pages.need import Need, gigabytes
 from gb10docs.pages.page import Step
@@ -59,7 +59,7 @@ class Cpu(Real):
             return self._real_vllm(service)
         if not self.in_containers:
             return StandIn(kind="engine", name=ENGINE, instead_of=service.name)
-        if not with_override(service):
+        if not override_of(service):
             return Unmet(
                 f"engine: {service.file.parent.name}/ holds no {FILE} with a {OVERRIDE} beside it; add one"
             )
