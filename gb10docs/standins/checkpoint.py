@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,20 +133,12 @@ def _unpermuted(tensor: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     return tensor.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-def _save(weights: Mapping[str, NDArray[np.float16]], path: Path) -> None:
-    """The safetensors format: length of the header, header in JSON, tensors end to end."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    at = 0
-    for name, tensor in weights.items():
-        header[name] = {"dtype": "F16", "shape": tensor.shape, "data_offsets": [at, at + tensor.nbytes]}
-        at += tensor.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for tensor in weights.values():
-            file.write(tensor.data)
-        file.flush()
+def _save(weights: dict[str, NDArray[np.float16]], path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(weights, path, metadata={"format": "pt"})
+    # Without it a loss of power may leave a folder that looks whole, and such a one is never made again.
+    with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
