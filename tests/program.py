@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -36,6 +37,8 @@ class Program:
     environment: dict[str, str]
     token: str = field(default_factory=lambda: f"9{uuid.uuid4().int % 10**15:015}")
     """A number of seconds that only our own `sleep` processes sleep for."""
+    entry: tuple[str, ...] = ("-m", "gb10docs")
+    """What of it Python runs."""
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
     of_others: set[str] = field(default_factory=lambda: set(in_memory()))
     """Folders of runs that were in memory before."""
@@ -76,7 +79,7 @@ class Program:
             str(self.json),
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "gb10docs", *command],
+            [sys.executable, *self.entry, *command],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -140,6 +143,15 @@ def broken(program: Program, module: str, more: str) -> None:
     program.environment |= {"PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"}
 
 
+def with_constant(program: Program, module: str, name: str, value: float) -> None:
+    """From now on, the program with another value of a constant, such as a shorter time that it waits."""
+    text = f"import {module} as module; module.{name} = {value}; from gb10docs.__main__ import program; program()"
+    subprocess.run(
+        [sys.executable, "-c", f"from {module} import {name}"], check=True, env=program.environment
+    )
+    program.entry = ("-c", text)
+
+
 @dataclass
 class Signal:
     """Something that a snippet says."""
@@ -153,22 +165,31 @@ class Signal:
         return os.read(self.descriptor, 4096).decode().strip()
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    """A program of its own; whatever it has started is killed afterwards."""
-    (tmp_path / "tmp").mkdir()
+@contextlib.contextmanager
+def own_program(folder: Path) -> Iterator[Program]:
+    """A program of its own in that folder; whatever it has started is killed afterwards."""
+    (folder / "tmp").mkdir()
     environment = {
         **os.environ,
-        "TMPDIR": str(tmp_path / "tmp"),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_STATE_HOME": str(folder / "state"),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
     }
-    program = Program(tmp_path, environment)
+    program = Program(folder, environment)
     environment["TOKEN"] = program.token
-    yield program
-    for process in program.started:
-        process.kill()
-        process.communicate()
-    for line in program.left():
-        if line[0].isdigit():
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+    try:
+        yield program
+    finally:
+        for process in program.started:
+            process.kill()
+            process.communicate()
+        for line in program.left():
+            if line[0].isdigit():
+                os.kill(int(line.split()[0]), signal.SIGKILL)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """A program of the test's own."""
+    with own_program(tmp_path) as program:
+        yield program

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from chat_server import MODEL, Behaviour, Clock, serve
+from ports import free_port
 
 from gb10docs.bench import client, stream
 from gb10docs.bench.address import NoServerError
@@ -270,8 +271,7 @@ def test_on_a_real_clock_every_figure_is_true() -> None:
 
 
 def test_a_closed_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    port = free_port()
     with pytest.raises(NoServerError, match=f"no server answers at http://127.0.0.1:{port}"):
         measure(f"http://127.0.0.1:{port}", QUICK, model=MODEL)
 

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 from chat_server import Behaviour, serve
 from click.testing import CliRunner
+from ports import free_port
 
 from gb10docs.bench import conditions, launch, live, menu
 from gb10docs.bench.load import Progress
@@ -36,12 +36,6 @@ QUICK = Workload(requests=1, warmup=0, output_tokens=8)
 
 def quick(owner: str = "vllm", ttft: float = 0.0) -> Behaviour:
     return Behaviour(ttft=ttft, itl=0, tokens=8, owner=owner)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port: int = held.getsockname()[1]
-    return port
 
 
 @pytest.fixture

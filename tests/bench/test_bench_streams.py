@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ports import free_port
 from raw_server import (
     DONE,
     END,
@@ -514,8 +515,7 @@ class TestNames:
             assert bench(server.url, "--model", "mine").status == 0
 
     def test_nobody_there(self, bench: Bench) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as held:
-            port = held.getsockname()[1]
+        port = free_port()
         outcome = bench(f"http://127.0.0.1:{port}")
         assert outcome.status == 2
         assert "no server answers at" in outcome.said

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from program import Program, with_constant
 from trees import Tree, page_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,13 +240,14 @@ def test_wrong_input_gets_one_line(tree: Tree, case: str) -> None:
 
 
 @pytest.mark.parametrize("does", ["exec sleep 600", "printf '\\377, 1\\n'", "kill -9 $$"])
-def test_a_driver_that_does_not_answer_is_no_gpu(tree: Tree, does: str) -> None:
+def test_a_driver_that_does_not_answer_is_no_gpu(program: Program, tree: Tree, does: str) -> None:
+    with_constant(program, "gb10docs.machine.hardware", "_ANSWER_S", 1.0)
     root = tree(OK | {"bin/nvidia-smi": f"#!/bin/sh\n{does}\n"})
     (root / "bin/nvidia-smi").chmod(0o755)
-    path = f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    done = gb10docs("run", "lesson-01", "--root", str(root), "--dry-run", PATH=path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "on cpu" in done.stdout
+    program.environment["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    status, out, err = program.run("run", "lesson-01", "--root", str(root), "--dry-run")
+    assert (status, err) == (0, "")
+    assert "on cpu" in out
 
 
 @pytest.mark.parametrize("name", ["docs/lesson-01.md", "snippets/a.sh"])

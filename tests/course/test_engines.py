@@ -17,6 +17,7 @@ import pytest
 from driving import Python, Watcher, header, outcomes, write
 from driving import own_machine as own_machine
 from driving import run as run
+from ports import free_port
 from trees import Tree
 
 from gb10docs import engines
@@ -318,15 +319,6 @@ PAGE: dict[str, str | list[str]] = {
     "snippets/stop.sh": header('stops = ["vllm"]') + "docker compose down\n",
     "docs/page.md": ["serve.sh", "ask.sh", "stop.sh"],
 }
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def served(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,16 +12,10 @@ from pathlib import Path
 
 import pytest
 from driving import Watcher, header, outcomes, run, write
-from program import PATIENCE, Program
+from ports import free_port
+from program import PATIENCE, Program, with_constant
 
 from gb10docs.machine import processes
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def stand_in_of(process: subprocess.Popen[bytes]) -> int:
@@ -45,7 +38,7 @@ def served(program: Program) -> list[str]:
         "echo first\n",
         header('serves = "compose/vllm:vllm"') + "docker compose up -d --wait\n",
         'echo up >"$HANGS"\nread line <"$GO"\n',
-        header('needs = ["server:vllm"]') + f"curl -sf -m 5 http://127.0.0.1:{port}/health\n",
+        header('needs = ["server:vllm"]') + f"curl -sf -m 2 http://127.0.0.1:{port}/health\n",
     )
     (program.root / "compose" / "vllm").mkdir(parents=True)
     (program.root / "compose" / "vllm" / "compose.yaml").write_text(
@@ -58,6 +51,7 @@ def served(program: Program) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_stand_in_that_breaks_midway(program: Program, served: list[str], number: signal.Signals) -> None:
     """The steps that have nothing to do with it pass; its log is kept, and named."""
+    with_constant(program, "gb10docs.standins.host", "ANSWER_S", 1.0)
     up, go = program.signals_from("HANGS"), program.signals_from("GO")
     process = program.start(*served, "--record", "--keep-going")
     up.wait()

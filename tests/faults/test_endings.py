@@ -10,6 +10,7 @@ import time
 
 import pytest
 from driving import Python, header, search
+from ports import free_port
 from program import PATIENCE, Program
 
 from gb10docs.machine import processes
@@ -224,10 +225,3 @@ def test_what_was_there_before_stays(program: Program) -> None:
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -21,12 +21,13 @@ from typing import Any
 
 import pytest
 from driving import header, write
-from program import PATIENCE, Program
+from ports import free_port
+from program import PATIENCE, Program, own_program
 
 from gb10docs.evidence.ledger import Ledger
 
-KILLS = int(os.environ.get("GB10DOCS_KILLS", "20"))
-LAST_KILLS = int(os.environ.get("GB10DOCS_LAST_KILLS", "10"))
+KILLS = int(os.environ.get("GB10DOCS_KILLS", "12"))
+LAST_KILLS = int(os.environ.get("GB10DOCS_LAST_KILLS", "6"))
 SEED = int(os.environ.get("GB10DOCS_SEED", "1"))
 LAST_S = 0.03
 
@@ -83,21 +84,23 @@ class Course:
         self.program.json.unlink(missing_ok=True)
 
 
-@pytest.fixture
-def course(program: Program) -> Course:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        web, vllm = (one.getsockname()[1] for one in sockets)
+@contextlib.contextmanager
+def course_in(folder: Path, deaf: str, undecided: str) -> Iterator[Course]:
+    """The page with these two steps, which fail; one for all turns, since no turn may leave anything."""
+    with own_program(folder) as program:
+        yield written(program, deaf, undecided)
+
+
+def written(program: Program, deaf: str, undecided: str) -> Course:
+    web, vllm = free_port(), free_port()
     root = program.root
     write(
         root,
         "echo first\n",
-        header('timeout = "0.2s"') + "sleep $TOKEN & trap '' INT\nsleep 0.1; sleep 0.2; sleep $TOKEN\n",
+        deaf,
         header(f'ready = "http://127.0.0.1:{web}/health"\nsession = "web"')
         + f"exec python server.py {web}\n",
-        header('expect.matches = ["(a|aa)+$"]\ntimeout = "0.3s"') + f"echo {'a' * 40}b\n",
+        undecided,
         header('serves = "compose/vllm:vllm"') + "docker compose up -d --wait\n",
         header('needs = ["server:vllm"]') + f"curl -sf http://127.0.0.1:{vllm}/health\n",
         "(sleep $TOKEN &) ; setsid sleep $TOKEN & env -i setsid /bin/sleep $TOKEN & echo last\n",
@@ -109,6 +112,31 @@ def course(program: Program) -> Course:
         f"    command: [vllm, serve, /models/M, --port, '{vllm}']\n"
     )
     return Course(program, (web, vllm))
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, float]]:
+    """A page with a step that hears no interrupt and one that is long in being judged; seconds that it runs."""
+    with course_in(
+        tmp_path_factory.mktemp("any"),
+        header('timeout = "0.2s"') + "sleep $TOKEN & trap '' INT\nsleep 0.1; sleep 0.2; sleep $TOKEN\n",
+        header('expect.matches = ["(a|aa)+$"]\ntimeout = "0.3s"') + f"echo {'a' * 40}b\n",
+    ) as course:
+        lasts, reasons = uninterrupted(course)
+        assert "not decided" in reasons["s4"]
+        yield course, lasts
+
+
+@pytest.fixture(scope="module")
+def quick_course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+    """The same without what takes long, for signals when all that is over."""
+    with course_in(
+        tmp_path_factory.mktemp("last"),
+        "sleep $TOKEN & false\n",
+        header('expect.matches = ["b"]') + "echo a\n",
+    ) as course:
+        uninterrupted(course)
+        yield course
 
 
 def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
@@ -123,21 +151,19 @@ def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
     return said
 
 
-def uninterrupted(course: Course) -> tuple[float, float]:
-    """Seconds from the first line of a run to its end, and to the line that says that the page has ended."""
+def uninterrupted(course: Course) -> tuple[float, dict[str, str]]:
+    """Seconds from the first line of a run to its end, and each step's reason."""
     process = course.start()
     read_until(process, b"steps\n")
     begun = time.monotonic()
-    read_until(process, b"page on cpu")
-    page_ended = time.monotonic() - begun
     process.communicate(timeout=PATIENCE)
+    lasts = time.monotonic() - begun
     steps = {step["id"].rpartition("/")[2]: step for step in course.program.steps()}
     assert [steps[f"s{number}"]["outcome"] for number in range(1, 8)] == [
         *("passed", "failed", "passed", "failed", "replaced", "passed", "passed"),
     ], steps
-    assert "not decided" in steps["s4"]["reason"]
     course.forget()
-    return time.monotonic() - begun, page_ended
+    return lasts, {name: step["reason"] for name, step in steps.items()}
 
 
 def wrong_with(
@@ -177,49 +203,42 @@ def send(process: subprocess.Popen[bytes], number: int, *, to_group: bool) -> No
         (os.killpg if to_group else os.kill)(process.pid, number)
 
 
-@pytest.mark.parametrize("part", range(2))
-def test_at_any_moment(course: Course, part: int) -> None:
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_at_any_moment(course: tuple[Course, float], turn: int) -> None:
     """INT, TERM, HUP; to the process or to its group; some twice."""
-    lasts, _ = uninterrupted(course)
-    lot = random.Random(f"{SEED} {part}")
-    bad = []
-    for turn in range(KILLS // 2):
-        number = lot.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-        to_group, twice = lot.random() < 0.5, lot.random() < 0.4
-        at, gap = lot.uniform(0, lasts), lot.choice([0, 0.001, 0.02, 0.1, 0.3])
-        process = course.start()
-        said = read_until(process, b"steps\n")
-        time.sleep(at)
-        ended = process.poll() is not None
-        send(process, number, to_group=to_group)
-        if twice:
-            time.sleep(gap)
-            send(process, lot.choice([number, signal.SIGINT]), to_group=to_group)
-        out, err = process.communicate(timeout=PATIENCE)
-        late = ended or b"recorded in" in said + out
-        what = f"{part}.{turn}: {number.name} at {at:.3f} of {lasts:.2f} s, group {to_group}, twice {twice} {gap}"
-        bad += [f"{what}: {wrong}" for wrong in wrong_with(course, process, said + out, err, late=late)]
-        course.forget()
-    assert bad == []
+    page, lasts = course
+    lot = random.Random(f"{SEED} {turn}")
+    number = lot.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    to_group, twice = lot.random() < 0.5, lot.random() < 0.4
+    at, gap = lot.uniform(0, lasts), lot.choice([0, 0.001, 0.02, 0.1, 0.3])
+    process = page.start()
+    said = read_until(process, b"steps\n")
+    time.sleep(at)
+    ended = process.poll() is not None
+    send(process, number, to_group=to_group)
+    if twice:
+        time.sleep(gap)
+        send(process, lot.choice([number, signal.SIGINT]), to_group=to_group)
+    out, err = process.communicate(timeout=PATIENCE)
+    late = ended or b"recorded in" in said + out
+    what = f"{number.name} at {at:.3f} of {lasts:.2f} s, group {to_group}, twice {twice} {gap}"
+    wrong = list(wrong_with(page, process, said + out, err, late=late))
+    page.forget()
+    assert wrong == [], what
 
 
-def test_in_the_last_moments(course: Course) -> None:
+@pytest.mark.parametrize("turn", range(LAST_KILLS))
+def test_in_the_last_moments(quick_course: Course, turn: int) -> None:
     """While report and ledger are written."""
-    uninterrupted(course)
-    lot = random.Random(f"{SEED} last")
-    bad = []
-    for turn in range(LAST_KILLS):
-        number = lot.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-        at, to_group = lot.uniform(0, LAST_S), lot.random() < 0.5
-        process = course.start()
-        said = read_until(process, b"page on cpu" if turn % 2 else b" s7  ")
-        time.sleep(at)
-        send(process, number, to_group=to_group)
-        out, err = process.communicate(timeout=PATIENCE)
-        late = b"recorded in" in said + out
-        bad += [
-            f"{turn}: {number.name} at {at:.4f} s, group {to_group}: {wrong}"
-            for wrong in wrong_with(course, process, said + out, err, late=late)
-        ]
-        course.forget()
-    assert bad == []
+    lot = random.Random(f"{SEED} last {turn}")
+    number = lot.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    at, to_group = lot.uniform(0, LAST_S), lot.random() < 0.5
+    process = quick_course.start()
+    said = read_until(process, b"page on cpu" if turn % 2 else b" s7  ")
+    time.sleep(at)
+    send(process, number, to_group=to_group)
+    out, err = process.communicate(timeout=PATIENCE)
+    late = b"recorded in" in said + out
+    wrong = list(wrong_with(quick_course, process, said + out, err, late=late))
+    quick_course.forget()
+    assert wrong == [], f"{number.name} at {at:.4f} s, group {to_group}"

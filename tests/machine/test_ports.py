@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from ports import free_port
 
 from gb10docs.machine import ports
 
@@ -47,6 +48,17 @@ def test_holder_is_named(host: str, family: str) -> None:
         assert ports.holder(port).startswith(f"process {process.pid} (")
         assert "-c" in ports.holder(port)
         process.stdin.close()
+
+
+def test_a_free_port_is_nobody_elses_until_a_server_takes_it() -> None:
+    port = free_port()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    assert not ports.is_open(port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert ports.is_open(port)
+    assert not ports.is_open(port)
+    assert free_port() != port
 
 
 def test_holder_that_is_not_to_be_seen() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from ports import free_port
 
 from gb10docs import engines
 from gb10docs.engines import vllm
@@ -19,13 +19,6 @@ from gb10docs.standins import checkpoint, nvfp4, weights
 
 PATIENCE = 300.0
 """Seconds in which vLLM must be up, or have written its longest answer of 2,040 tokens, on two busy cores."""
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

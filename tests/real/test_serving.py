@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from real import PATIENCE, free_port, serving
+from ports import free_port
+from real import PATIENCE, serving
 from real import plain as plain
 from real import weight_only as weight_only
 

@@ -14,19 +14,13 @@ from pathlib import Path
 
 import pytest
 from driving import header, outcomes, run, search
+from ports import free_port
 
 from gb10docs.engines import containers
 from gb10docs.run import servers
 from gb10docs.run.streams import Pump
 
 STOP_IN_THE_TEST = 1.0
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def served(port: int, command: str, timeout: str = "30s", session: str = "web") -> str:

@@ -169,41 +169,46 @@ def test_each_stream_is_exact(tmp_path: Path, name: str) -> None:
     assert (step.outcome, step.stdout, step.stderr) == ("passed", stdout, stderr)
 
 
-HUNDRED = 100 * 2**20
+FLOOD = 16 * 2**20
 DRIVE = """
 import re, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from driving import run
-steps = run(Path(sys.argv[1]), *(Path(name).read_text() for name in sys.argv[3:]))
-for step in steps:
+def most():
+    return int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024
+few, many, ok = (Path(name).read_text() for name in sys.argv[3:])
+run(Path(sys.argv[1]) / 'few', few)
+before = most()
+for step in run(Path(sys.argv[1]) / 'many', many, ok):
     print(step.outcome, len(step.stdout), len(step.stderr), step.log)
-print(int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)
+print(most() - before)
 """
 
 
-def test_a_hundred_megabytes_on_both_streams(tmp_path: Path) -> None:
-    """The runner stays under 150 MB, the report keeps head and tail, the log everything."""
-    text = tmp_path / "flood.sh"
-    text.write_text(
-        f"echo first\nhead -c {HUNDRED} /dev/zero | tr '\\0' a &\n"
-        f"head -c {HUNDRED} /dev/zero | tr '\\0' b >&2\nwait\n"
+def flood(size: int) -> str:
+    """A script that prints so many bytes on either stream."""
+    return (
+        f"echo first\nhead -c {size} /dev/zero | tr '\\0' a &\nhead -c {size} /dev/zero | tr '\\0' b >&2\nwait\n"
         "echo last; echo LAST >&2\n"
     )
-    after = tmp_path / "after.sh"
-    after.write_text("echo ok\n")
-    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+
+
+def test_a_flood_on_both_streams(tmp_path: Path) -> None:
+    """It takes less memory than one of them has bytes; the report keeps head and tail, the log everything."""
+    texts = {"few.sh": flood(2 * BOUND), "many.sh": flood(FLOOD), "after.sh": "echo ok\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
     done = subprocess.run(
         [
             sys.executable,
             "-c",
             DRIVE,
-            str(tmp_path / "tree"),
+            str(tmp_path),
             str(Path(__file__).parents[1]),
-            str(text),
-            str(after),
+            *(str(tmp_path / name) for name in texts),
         ],
-        env=environment,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -211,15 +216,15 @@ def test_a_hundred_megabytes_on_both_streams(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    flood, ok, memory = done.stdout.splitlines()
+    flooded, ok, memory = done.stdout.splitlines()
     assert ok == "passed 3 0 "
-    assert int(memory) < 150
-    outcome, stdout, stderr, log = flood.split(" ", 3)
+    assert int(memory) < FLOOD // 2**20, "MiB more than for a little over the bound"
+    outcome, stdout, stderr, log = flooded.split(" ", 3)
     assert outcome == "passed"
     assert int(stdout) < BOUND + 500
     assert int(stderr) < BOUND + 500
     out, err = Path(log), Path(log.replace(".stdout", ".stderr"))
-    assert (out.stat().st_size, err.stat().st_size) == (HUNDRED + 11, HUNDRED + 5)
+    assert (out.stat().st_size, err.stat().st_size) == (FLOOD + 11, FLOOD + 5)
     with out.open("rb") as file:
         assert file.read(7) == b"first\na"
         file.seek(-6, os.SEEK_END)

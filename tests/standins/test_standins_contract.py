@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from ports import free_port
 
 from gb10docs.standins import rules, thinking, weights
 from gb10docs.standins.host import Host
@@ -33,23 +33,16 @@ def _service(engine: str, port: int, **more: Any) -> Service:
     return Service(engine=engine, port=port, **values)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     log = tmp_path_factory.mktemp("host") / "log"
     host = Host(weights.smollm2(weights.default_store()), stderr=log, env=os.environ)
     host.start()
     services = {
-        "trtllm": _service("trtllm", _free_port()),
-        "vllm": _service("vllm", _free_port()),
+        "trtllm": _service("trtllm", free_port()),
+        "vllm": _service("vllm", free_port()),
         "plain": _service(
-            "vllm", _free_port(), service="plain", model="meta/Llama-3.1-8B", served_name="llama"
+            "vllm", free_port(), service="plain", model="meta/Llama-3.1-8B", served_name="llama"
         ),
     }
     for service in services.values():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from ports import free_port
 
 from gb10docs.engines.compose import read_service
 from gb10docs.engines.dialects import DIALECTS, dialect
@@ -39,9 +39,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     host.start()
     found = {}
     for engine in ENGINES:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+        port = free_port()
         host.open(service(engine, port))
         found[engine] = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=found["ollama"], timeout=60, trust_env=False) as client:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ports import free_port
 
 from gb10docs.standins import weights
 from gb10docs.standins.host import Host, HostError
@@ -52,10 +53,7 @@ def gguf() -> Path:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture
@@ -112,9 +110,7 @@ def test_a_service_is_opened_once_and_closed_once(host: Host, port: int) -> None
 
 
 def test_two_services_side_by_side(host: Host, port: int) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        other: int = probe.getsockname()[1]
+    other = free_port()
     host.open(_service(port))
     host.open(_service(other, "second"))
     host.close("vllm")
