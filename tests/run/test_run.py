@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -137,53 +136,6 @@ def test_interrupt_while_something_ends_hurries_it(signals: Signals) -> None:
         pump.checkpoint()
     pump.close()
     deaf.communicate()
-
-
-class TestCost:
-    """Against a process a snippet, with room for a busy machine; `make bench` has the exact figures."""
-
-    STEPS = 200
-
-    @staticmethod
-    def seconds(root: Path, *texts: str) -> float:
-        begun = time.perf_counter()
-        steps = run(root, *texts)
-        taken = time.perf_counter() - begun
-        assert set(outcomes(steps)) == {"passed"}
-        return taken
-
-    def margin(self, folder: Path, text: str) -> float:
-        """Seconds that one more step costs, the best of three."""
-        found = []
-        for turn in range(3):
-            few = self.seconds(folder / f"few{turn}", *[text] * 20)
-            many = self.seconds(folder / f"many{turn}", *[text] * (20 + self.STEPS))
-            found.append((many - few) / self.STEPS)
-        return min(found)
-
-    @staticmethod
-    def process(*command: str) -> float:
-        """Seconds that one such process takes, the best of three times ten."""
-        found = []
-        for _ in range(3):
-            begun = time.perf_counter()
-            for _ in range(10):
-                subprocess.run(command, capture_output=True, check=True)
-            found.append((time.perf_counter() - begun) / 10)
-        return min(found)
-
-    def test_bash_step(self, tmp_path: Path) -> None:
-        assert self.margin(tmp_path, "x=1; echo $x\n") < 1.2 * self.process("bash", "-c", "x=1; echo $x")
-
-    def test_python_step(self, tmp_path: Path) -> None:
-        assert self.margin(tmp_path, Python("print(1)\n")) < 0.5 * self.process(
-            sys.executable, "-c", "print(1)"
-        )
-
-    def test_linear_growth(self, tmp_path: Path) -> None:
-        """Ten times the steps take no more than about ten times as long."""
-        small = min(self.seconds(tmp_path / f"small{turn}", *["true\n"] * 100) for turn in range(3))
-        assert self.seconds(tmp_path / "large", *["true\n"] * 1000) < 13 * small
 
 
 def test_no_thread_is_started_for_a_plain_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
