@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 
 def points(results: Sequence[Result]) -> dict[tuple[str, int], list[Point]]:
-    """By label and context, the levels at which both were measured."""
+    """The levels at which both were measured, by label and context."""
     found: dict[tuple[str, int], list[Point]] = {}
     for result in results:
         for run in result.runs:

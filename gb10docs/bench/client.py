@@ -130,7 +130,7 @@ class Server:
             ) from None
 
     async def _send(self, body: dict[str, Any]) -> tuple[float, aiohttp.ClientResponse]:
-        """Until the head of an answer has come, and when the connection stood.
+        """Return when the connection stood, and an answer once its head has come.
 
         A server may close a connection that it kept, and only who writes to it learns that: such a request has not
         been answered by a byte, and is sent again on another, until one is new.
@@ -277,7 +277,7 @@ async def _said(response: aiohttp.ClientResponse) -> str:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """As much of a body as anybody reads, and as comes in time."""
+    """Return as much of a body as anybody reads, and as comes in time."""
     import aiohttp
 
     body = bytearray()

@@ -43,7 +43,7 @@ def choose(engine: str = "") -> str:
 
 
 def _ports() -> dict[int, str]:
-    """By port, the engine that the course's pages have there."""
+    """The engine that the course's pages have at each port."""
     return {port: each.title for each in DIALECTS for port in each.ports}
 
 

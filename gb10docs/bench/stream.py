@@ -108,7 +108,7 @@ class _Seen:
     """Events with text."""
 
     together: int = 0
-    """Of them, those that came at once with the first."""
+    """How many of them came at once with the first."""
 
     next_words: int = 0
     """How often a second word began within an event."""

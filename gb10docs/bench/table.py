@@ -24,7 +24,7 @@ FIGURES = (
     "streams", "context", "answered", "TTFT ms", "TPOT ms", "E2E s", "decode", "prefill", "system", "MBU",
 )  # fmt: skip
 WIDTH = 100
-"""Of headings and notes, in characters."""
+"""Width of headings and notes in characters."""
 
 BUSY = 0.8
 """Share of one core from which on the measuring program is a suspect."""

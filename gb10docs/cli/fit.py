@@ -22,7 +22,7 @@ ASSUMED = (
     "--format bf16 counts it as it is."
 )
 WIDTH = 100
-"""Of the text, in characters; addresses are not cut."""
+"""Width of the text in characters; addresses are not cut."""
 
 
 class BadChoice(GB10DocsError):

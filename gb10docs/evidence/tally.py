@@ -58,7 +58,7 @@ class Tally:
 
     @property
     def summary(self) -> str:
-        """As in `21 passed with stand-ins; 4 replaced, not run; 2 stale`."""
+        """The tally in words: `21 passed with stand-ins; 4 replaced, not run; 2 stale`."""
         parts = [f"{self.looks[look]} {word}" for look, word in WORDS.items() if self.looks[look]]
         rest = self.steps - len(self.rows)
         parts += [f"{rest} without a record"] if rest else []

@@ -59,7 +59,7 @@ def _told(absent: list[str], extra: str) -> str:
 
 
 def _packages() -> dict[str, list[str]]:
-    """By extra, the names of its packages."""
+    """The names of the packages of each extra."""
     found: dict[str, list[str]] = {}
     try:
         required = metadata.requires(PROJECT) or []

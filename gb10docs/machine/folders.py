@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "gb10docs-"
-"""Of every temporary folder of ours."""
+"""Names of our temporary folders begin with it."""
 
 
 @contextlib.contextmanager

@@ -193,7 +193,7 @@ def _living(pids: Iterable[int]) -> set[int]:
 
 
 def wait(pids: Iterable[int], end: float, alarm: Alarm | None) -> None:
-    """Until every process has ended, `end` of the monotonic clock, or an alarm: one after the other, however many."""
+    """Wait until every process has ended, `end` of the monotonic clock has come, or an alarm: one after the other."""
     for pid in pids:
         left = end - time.monotonic()
         if left <= 0 or (alarm and alarm.pending):

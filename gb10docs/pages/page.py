@@ -26,7 +26,7 @@ class Step(NamedTuple):
     """One snippet at its place on a page."""
 
     id: str
-    """As in `lesson-03/serve-trtllm`, the page by the last part of its name: unique on the page only."""
+    """A name such as `lesson-03/serve-trtllm`, with the last part of the page's name: unique on the page only."""
     snippet: Snippet
     page: str
     """The page's path below the root, with forward slashes."""
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
     @property
     def key(self) -> str:
-        """As in `lessons/lesson-03/serve-trtllm`, with the page's whole name: unique in the tree."""
+        """A name such as `lessons/lesson-03/serve-trtllm`, with the page's whole name: unique in the tree."""
         return f"{page_name(self.page)}/{self.name}"
 
 

@@ -57,7 +57,7 @@ class Snippet:
 
     @property
     def place(self) -> str:
-        """As messages name it: `snippets/lesson-03/serve-trtllm.sh`."""
+        """How messages name it: `snippets/lesson-03/serve-trtllm.sh`."""
         return f"snippets/{self.name}"
 
     @cached_property
@@ -69,7 +69,7 @@ class Snippet:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the shown text: a changed header does not make a different command."""
+        """The hash of the shown text: a changed header does not make a different command."""
         return hashlib.sha256(self.body.encode()).hexdigest()
 
 

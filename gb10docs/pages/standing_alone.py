@@ -66,7 +66,7 @@ def refuse_neighbours(snippet: Snippet, beside: Mapping[str, list[str]], root: P
 
 
 def explain(snippet: Snippet, stderr: str) -> str:
-    """Of a snippet that failed: what it did not find since it stands alone; empty if nothing."""
+    """What a snippet that failed did not find since it stands alone; empty if nothing."""
     lines = [line for line in stderr.splitlines() if _NOT_FOUND.search(line)]
     names = chain.from_iterable(names_beside(snippet.path.parent).values()) if lines else ()
     for name in names:

@@ -11,7 +11,7 @@ from gb10docs.pages.page import Page, page_name, read_page
 from gb10docs.pages.printing import is_fit, on_one_line
 
 SUFFIXES = (".markdown", ".md", ".mdown", ".mkd", ".mkdn")
-"""Of pages, as MkDocs reads them: in small letters only."""
+"""The suffixes of pages, as MkDocs reads them: in small letters only."""
 
 
 class NoSuchPage(GB10DocsError):

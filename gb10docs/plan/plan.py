@@ -43,12 +43,12 @@ class PlannedStep(NamedTuple):
     reason: str = ""
     """Why it is replaced or skipped."""
     cause: str = ""
-    """Of a skipped step, the first reason in the chain: the one that a person can do something about."""
+    """The first reason in the chain that led to a skipped step: the one that a person can do something about."""
     stand_ins: tuple[StandIn, ...] = ()
     after: tuple[str, ...] = ()
     """Keys of the steps whose server, model, command or result it uses."""
     service: Service | None = None
-    """Of a step that serves."""
+    """The service that a serving step starts."""
 
     @property
     def stood_in(self) -> bool:

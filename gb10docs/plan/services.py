@@ -10,7 +10,7 @@ from gb10docs.engines.compose import Service, read_file, read_service
 from gb10docs.pages.page import Page, Step
 
 Services = Mapping[str, Service]
-"""By the key of the step that starts them."""
+"""The services, by the keys of the steps that start them."""
 
 
 def services_of(pages: Iterable[Page], root: Path) -> Services:

@@ -47,7 +47,7 @@ _WHERE_NAMES_STAND = (
     rb"(?<![\w-])(%b)(?:@|\.(?:local|lan|home|internal|localdomain)\b|:x?:\d|:[~/])",
     rb"(?m:^)[ \t]*(%b)[ \t]*\r?(?m:$)",
 )
-"""As in an address or a path, after what says that it is one, in what `ls -l` prints, or alone on its line."""
+"""A name in an address or a path, after what says that it is one, in what `ls -l` prints, or alone on its line."""
 
 
 class Places:

@@ -240,7 +240,7 @@ def _views(data: bytes) -> Iterator[_View]:
 
 
 def _shown(view: _View) -> _View:
-    """As reports show it; the view itself where nothing of it is taken out for that."""
+    """The view as reports show it; the view itself where nothing of it is taken out for that."""
     if len(view.text.translate(None, CONTROL)) != len(view.text):
         view = view.rewritten(controls())
     if not view.text.isascii():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 440
-"""Of every plot, in units that are 1.3 CSS pixels on a desktop and 0.8 on a phone; heights are in the same."""
+"""Width of every plot, in units that are 1.3 CSS pixels on a desktop and 0.8 on a phone; heights are in the same."""
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#2457c5", "#c75000", "#00795c", "#c0569b", "#4b5563"
 """Five that stay apart for colour-blind readers; the page has others of these names for its dark scheme."""

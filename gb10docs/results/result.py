@@ -42,7 +42,7 @@ class Check:
     """One expectation and whether it held."""
 
     name: str
-    """As in `contains '204'` or `chat`."""
+    """What is checked, such as `contains '204'` or `chat`."""
     held: bool
     message: str = ""
     """What was found instead, where it did not hold."""
@@ -87,7 +87,7 @@ class StepResult:
     checks: list[Check] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
     sha256: str
-    """Of the shown text of the snippet."""
+    """The hash of the shown text of the snippet."""
     optional: bool = False
     """Its absence is no fault."""
 
@@ -98,7 +98,7 @@ class Machine:
 
     target: str = ""
     hardware: str
-    """As in `NVIDIA GB10` or `x86-64, 2 cores`."""
+    """A name such as `NVIDIA GB10` or `x86-64, 2 cores`."""
     os: str
     arch: str
     cores: int

@@ -78,7 +78,7 @@ class Commands:
         return self._scripts.begin(copy, around, out, err)
 
     def settle(self) -> None:
-        """Until nothing is left of the Python step before, whose end is known a little earlier."""
+        """Wait until nothing is left of the Python step before, whose end is known a little earlier."""
         if self._scripts:
             self._scripts.settle()
 

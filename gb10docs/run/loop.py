@@ -367,7 +367,7 @@ class PageRun:
         return result
 
     def _explain_container(self, planned: PlannedStep, result: StepResult) -> None:
-        """Of a service that did not come up: its containers, and the end of their log."""
+        """Tell of a service that did not come up: its containers, and the end of their log."""
         if planned.service:
             server = servers.ComposeServer(planned.service)
             result.containers = server.describe()

@@ -45,7 +45,7 @@ class Note:
     labelled: bool = False
     """Whether containers, networks and volumes may carry its label."""
     descriptor: int | None = None
-    """Of its file, which is locked; None where it could not be written."""
+    """The descriptor of its file, which is locked; None where it could not be written."""
 
     def write(self) -> None:
         """Say it as it is now, in one write over all of what was said before."""

@@ -68,7 +68,7 @@ class Scripts:
         return _Started(self._pump, copy, around, stdout, stderr)
 
     def settle(self) -> None:
-        """Until nothing is left of the last script: it has ended before that."""
+        """Wait until nothing is left of the last script: it has ended before that."""
         if self._warm:
             self._warm.settle()
 
@@ -115,7 +115,7 @@ class _Warm:
             os.close(descriptor)
         self._open: tuple[int, ...] = (self._requests, self._answers)
         self.exit_code: int | None = None
-        """Of the script that was asked for last, once it has ended; that of the interpreter itself if it is no more."""
+        """The status of the last script, once it has ended; that of the interpreter itself if it is no more."""
         self._asked = 0
         """Which child that was, counted from the first."""
         self._is_idle = True
@@ -166,7 +166,7 @@ class _Warm:
             self.close()
 
     def _hear(self, line: bytes) -> None:
-        """Of children before the last that was asked it is no news; one after it has ended while it waited."""
+        """Take the news of a child: one before the last is no news; one after the last has ended while it waited."""
         number, code = map(int, line.removeprefix(b"~").split())
         self._is_lost = self._is_lost or number > self._asked or code < 0
         if number == self._asked:
@@ -175,7 +175,7 @@ class _Warm:
                 self._rest()
 
     def settle(self) -> None:
-        """Until nothing is left of the last script."""
+        """Wait until nothing is left of the last script."""
         if not self._pump.run(self._has_settled, time.monotonic() + _SETTLE_S):
             self._is_lost = True
 

@@ -52,7 +52,7 @@ class RunningServers:
         return server.about() if isinstance(server, EngineProcess) else ""
 
     def _await(self, planned: PlannedStep, server: EngineProcess) -> None:
-        """Until an engine has loaded its model."""
+        """Wait until an engine has loaded its model."""
         step, begun = planned.step, time.monotonic()
         self._observer.step_started(step.id, planned.reason)
         self._pump.on_tick = lambda: self._observer.step_progress(

@@ -62,7 +62,7 @@ class Interpreter(NamedTuple):
 
     @property
     def version(self) -> str:
-        """As in `3.11.7`."""
+        """The version of Python, such as `3.11.7`."""
         return self.markers["python_full_version"]
 
 

@@ -73,11 +73,11 @@ class StandInServer:
         return f"the stand-in server has ended (log: {self._host.stderr})"
 
     def tail(self) -> str:
-        """Of the stand-in process's own log."""
+        """Return the last lines of the stand-in process's own log."""
         return "\n".join(self._host.stderr.read_text(errors="replace").splitlines()[-20:])
 
     def describe(self) -> list[Container]:
-        """None: it is no container."""
+        """Return no container, since it is a process."""
         return []
 
     def stop(self) -> None:
@@ -103,7 +103,7 @@ class ComposeServer:
         return f"its container is {container.state} with exit code {container.exit_code}{killed}"
 
     def tail(self) -> str:
-        """Of what its containers logged."""
+        """Return the last lines of what its containers logged."""
         return containers.log_tail(self._service)
 
     def describe(self) -> list[Container]:
@@ -128,12 +128,12 @@ class ForegroundServer:
         return f"it exited with status {self._execution.ending().exit_code}"
 
     def tail(self) -> str:
-        """Of what its step has printed."""
+        """Return the last lines of what its step has printed."""
         text = self._execution.stdout.text() + self._execution.stderr.text()
         return "\n".join(text.splitlines()[-20:])
 
     def describe(self) -> list[Container]:
-        """None: it is no container."""
+        """Return no container, since it is a process."""
         return []
 
     def stop(self) -> None:

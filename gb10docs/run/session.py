@@ -181,7 +181,7 @@ class Session:
         return self._known
 
     def _listen(self, shell: _Shell) -> None:
-        """Until the shell has told its surroundings, if it has been let."""
+        """Wait until the shell has told its surroundings, if it has been let."""
         if shell.tells and not self._pump.run(shell.has_told, time.monotonic() + patience(_ANSWER_S)):
             self._lost()
 
@@ -395,7 +395,7 @@ class BashExecution(Execution):
         return self._shell.has_reported()
 
     def _take_ending(self) -> Ending:
-        """As bash has reported it."""
+        """The answer as bash has reported it."""
         return self._shell.take_ending()
 
     def _make_end(self) -> None:
@@ -469,7 +469,7 @@ def signal_name(exit_code: int) -> str:
 _READ_CALL = {"x86_64": "0", "aarch64": "63"}.get(os.uname().machine, "")
 """Linux's number of `read`, as /proc/PID/syscall writes it."""
 _CHUNK = 2**16
-"""As much as a pipe holds."""
+"""The bytes that a pipe holds."""
 _ANSWER_S = 10.0
 _RECORDS = 6
 """What bash reports of a step: ERR trap, exit status, flags, options, where it failed, whether it came to its end."""

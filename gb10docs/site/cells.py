@@ -27,7 +27,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> None:
 
 
 class Table:
-    """As IPython takes it: HTML for the page, Markdown for the page's twin."""
+    """What IPython takes: HTML for the page, Markdown for the page's twin."""
 
     def __init__(self, head: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> None:
         self._head, self._rows = head, rows

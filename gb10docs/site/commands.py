@@ -16,7 +16,7 @@ class Parameter:
     """An argument or an option."""
 
     name: str
-    """As typed: `--only`."""
+    """The option as it is typed: `--only`."""
     value: str
     """What follows it, such as `STEP` or `gb10, cpu`; empty for a switch."""
     default: str

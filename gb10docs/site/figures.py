@@ -23,7 +23,7 @@ def show(name: str, about: str, **data: object) -> None:
 
 
 class Figure:
-    """As IPython takes it: an element for the page, a sentence for the page's twin."""
+    """What IPython takes: an element for the page, a sentence for the page's twin."""
 
     def __init__(self, name: str, about: str, data: dict[str, object]) -> None:
         self._name, self._about, self._data = name, about, data

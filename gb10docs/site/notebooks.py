@@ -250,7 +250,7 @@ def _given(text: str, path: Path) -> dict[str, str]:
 
 
 def _key(text: str, given: dict[str, str]) -> str:
-    """Of the notebook, what it reads, Python, every package here, and our own where the notebook uses it."""
+    """A hash of the notebook, what it reads, Python, every package here, and our own where the notebook uses it."""
     found = {path.name for entry in sys.path for path in Path(entry or ".").glob("*.dist-info")}
     parts = [_KEPT, text, *given.values(), sys.version, *sorted(found)]
     if "gb10docs" in text:

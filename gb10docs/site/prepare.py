@@ -123,7 +123,7 @@ def _schemas(root: Path) -> Files:
 
 
 def _snippets_and_steps(pins: Pins) -> Files:
-    """Of each page with steps: the steps as JSON, and every snippet with its header."""
+    """The files of each page with steps: the steps as JSON, and every snippet with its header."""
     files: Files = {}
     root = pins.root
     for path in _pages(root):
@@ -136,7 +136,7 @@ def _snippets_and_steps(pins: Pins) -> Files:
 
 
 def _twins(pins: Pins, executed: dict[Path, notebooks.Notebook], evidence: str) -> Files:
-    """Of every page, the Evidence page as it will be among them, and of every notebook."""
+    """The twins of every page, the Evidence page as it will be among them, and of every notebook."""
     root = pins.root
     generated = root / "docs" / _EVIDENCE
     made = [twins.twin(path, pins) for path in _pages(root) if path != generated]

@@ -61,7 +61,7 @@ EXAMPLES = {
     "evidence drift": ("gb10docs evidence drift", "gb10docs evidence drift --days 30 --json"),
     "evidence refresh": ("gb10docs evidence refresh",),
 }
-"""By command, lines that can be typed; a test parses each."""
+"""Lines that can be typed, by command; a test parses each."""
 
 NEEDS = {
     "docker": ("", "A Docker engine that answers", "Nothing, where a stand-in serves without one"),
@@ -89,7 +89,7 @@ NEEDS = {
     "privileged": ("", "Your leave to act as root: `--allow privileged`", ""),
     "destructive": ("", "Your leave to delete: `--allow destructive`", ""),
 }
-"""By kind: a value as an example, what meets the need on a GB10, and on target `cpu` where that differs."""
+"""For each kind: a value as an example, what meets the need on a GB10, and on target `cpu` where that differs."""
 
 TARGETS = {
     "gb10": ("A GB10, such as the DGX Spark", "The page's own containers and models"),
@@ -99,14 +99,14 @@ TARGETS = {
     ),
     "cpu": ("Any other, such as a laptop or CI", "A small real model behind a real server, and a local hub"),
 }
-"""By target, what it is, and what runs there."""
+"""What each target is, and what runs there."""
 
 STAND_INS = {
     "llamacpp": ("SmolLM2-135M behind llama.cpp's own server", "Started and stopped by the runner instead"),
     "vllm-cpu": ("The same; for vLLM, vLLM itself on the CPU", "Started and stopped by the runner instead"),
     "docker": ("The small model, in the page's own containers", "Run as they are typed"),
 }
-"""By stand-in, what answers, and what becomes of the commands that start and stop a server."""
+"""For each stand-in: what answers, and what becomes of the commands that start and stop a server."""
 
 FILES = {
     "llms.txt": "The index of all pages as text, after [llmstxt.org](https://llmstxt.org)",
@@ -116,7 +116,7 @@ FILES = {
     "evidence/lessons/lesson-03/cpu-llamacpp.json": "A [ledger](ledger.md): what is recorded on a target",
     "reference/ledger.schema.json": "A JSON Schema; also `report`, `inspection`, `bench` and `header`",
 }
-"""By example, what the site has for programs."""
+"""What the site has for programs, each with an example."""
 
 
 def pages(app: click.Group) -> dict[str, str]:

@@ -107,7 +107,7 @@ def steps_json(page: Page, pins: Pins) -> str:
 
 
 def stand_ins(page: Page, root: Path) -> dict[str, tuple[StandIn, ...]]:
-    """By step key, what stands in on target `cpu`: for the step itself, or for one that it depends on."""
+    """What stands in on target `cpu`, by step key: for the step itself, or for one that it depends on."""
     pages = with_foundations([page], root)
     uses = makers(pages)
     found: dict[str, tuple[StandIn, ...]] = {}

@@ -27,7 +27,7 @@ class Answer:
     status: int
     content_type: str
     fields: Mapping[str, str]
-    """By path, as in `choices[].message.content`; in a stream, after the part: `finish: choices[].index`."""
+    """Fields by path, as `choices[].message.content`; in a stream, after the part: `finish: choices[].index`."""
 
 
 @cache
@@ -84,7 +84,7 @@ def _content(request: Mapping[str, Any]) -> bytes | None:
 
 
 def _stream_fields(text: str) -> Iterator[tuple[str, str]]:
-    """Of all chunks of one part together, since a part may be one chunk or many."""
+    """The fields of all chunks of one part together, since a part may be one chunk or many."""
     lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
     yield "the last line", lines[-1] if lines and not lines[-1].startswith("{") else "a chunk"
     chunks = [json.loads(line) for line in lines if line.startswith("{")]

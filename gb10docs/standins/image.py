@@ -142,7 +142,7 @@ def _with_dependencies(names: Iterable[str]) -> Iterator[str]:
 
 
 def _fingerprint(base: str, files: dict[str, Path]) -> str:
-    """Of the base image's name, and of every file by name, size and time."""
+    """A hash of the base image's name, and of every file by name, size and time."""
     seen = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in sorted(files.items())]
     return hashlib.sha256(repr((base, seen)).encode()).hexdigest()[:12]
 

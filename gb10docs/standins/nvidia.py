@@ -38,7 +38,7 @@ class Supply:
         return VllmProcess(service, environment, self._scratch, package=self._package)
 
     def processes(self) -> set[int]:
-        """None: the hub is a thread of ours."""
+        """Return no process, since the hub is a thread of ours."""
         return set()
 
     def close(self) -> None:

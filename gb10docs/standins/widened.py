@@ -69,7 +69,7 @@ def widen(
 def _pads(
     width: int, queries: int, keys: int, root: float
 ) -> dict[str, Callable[[NDArray[Any]], NDArray[Any]]]:
-    """By a part of a tensor's name, what makes it wide."""
+    """What makes a tensor wide, by a part of its name."""
 
     def to(rows: int | None, columns: int | None) -> Callable[[NDArray[Any]], NDArray[Any]]:
         return lambda array: _padded(array, rows, columns)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 CONSOLIDATED_INDEX, CONSOLIDATED = "consolidated.safetensors.index.json", "consolidated.safetensors"
-"""As Mistral names them, beside its `params.json`."""
+"""The weights as Mistral names them, beside its `params.json`."""
 
 
 class Dequantizes(Protocol):
@@ -43,7 +43,7 @@ class Checkpoint:
     shards: tuple[str, ...]
     """The safetensors files, in the order of their names."""
     tensors: Mapping[str, Tensor]
-    """By name; those of all shards."""
+    """The tensors of all shards by name."""
     documents: Configuration = field(default_factory=Configuration)
     """What lies beside the weights."""
 
@@ -123,7 +123,7 @@ def open_checkpoint(place: Path | Files) -> Checkpoint:
 
 
 def open_repository(repo: str, revision: str | None = None) -> Checkpoint:
-    """As `open_checkpoint`, of a repository on the hub; headers and configuration are all that is fetched."""
+    """Do as `open_checkpoint` for a repository on the hub; headers and configuration are all that is fetched."""
     return open_checkpoint(HubFiles(repo, revision))
 
 
@@ -186,7 +186,7 @@ def _check_index(files: Files, index: Mapping[str, str], tensors: Mapping[str, T
 
 
 def _dtypes() -> dict[str, Any]:
-    """By the names of safetensors; without those of which numpy has no array."""
+    """Types of numpy by the names of safetensors, without those of which numpy has no array."""
     import ml_dtypes
     import numpy as np
 

@@ -27,7 +27,7 @@ _MISTRAL: Mapping[str, str] = {
     "num_shared_experts": "n_shared_experts",
     "route_every_n": "moe_layer_freq",
 }
-"""By the names of `params.json`, those of `config.json`; what is not named here has one name in both."""
+"""The names of `config.json` by those of `params.json`; what is not named here has one name in both."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "FLOAT-QUANTIZED": ("FP8",),
     "INT-QUANTIZED": ("INT8",),
 }
-"""By the words of Model Optimizer and compressed-tensors, in capitals, what the tensors can be."""
+"""What the tensors can be, by the words of Model Optimizer and compressed-tensors in capitals."""
 
 UNQUANTIZED = frozenset(["", "NONE", "NO_QUANT", "UNQUANTIZED", "DENSE"])
 """Words, in capitals, that say that weights, a layer or a cache stay as they were."""
@@ -78,7 +78,7 @@ class Declared:
     group: int = 0
     """Values that share a scale; 0 where it does not say."""
     bits: int = 0
-    """Of a weight's element; 0 where it does not say."""
+    """Bits of a weight's element; 0 where it does not say."""
     activations: bool | None = None
     """Whether activations are quantized too; None where it does not say."""
     kv_cache: str = ""
@@ -203,7 +203,7 @@ def _schemes(
 
 
 def _integers(own: Table, bits: int) -> tuple[str, ...]:
-    """Of a method with integers: AutoRound's may be floats, and tables give some layers other bits than the rest."""
+    """Formats that a method with integers may mean: AutoRound's may be floats; tables may give layers other bits."""
     others = [table(one) for key in _OVERRIDES for one in table(own.get(key)).values()]
     if any(not _is_wide(one) and one.get("bits", bits) != bits for one in others):
         return ("mixed", f"INT{bits}")
@@ -294,7 +294,7 @@ def _block(own: Table, weights: list[Table]) -> tuple[int, int] | None:
 
 
 def _layers(own: Table, other: Table) -> dict[str, str]:
-    """By module, the word that stands in the table."""
+    """The word that stands in the table for each module."""
     said = table(own.get("quantized_layers")) or table(other.get("quantized_layers"))
     return {name: text(table(one).get("quant_algo")).upper() for name, one in said.items()}
 

@@ -102,7 +102,7 @@ class LocalFiles:
         return found.st_size
 
     def read(self, name: str, start: int, length: int) -> bytes:
-        """By one read each; the file is not mapped, so that one cut off meanwhile is an error and no crash."""
+        """Each is read at once; the file is not mapped, so that one cut off meanwhile is an error and no crash."""
         if self.size(name) is None:
             raise IncompleteCheckpointError(f"{self.where(name)}: not there")
         try:

@@ -21,7 +21,7 @@ BITS = {
     "U32": 32, "I32": 32, "F32": 32,
     "U64": 64, "I64": 64, "F64": 64, "C64": 64,
 }  # fmt: skip
-"""By the dtypes of safetensors 0.8, bits of one element."""
+"""Bits of one element, by the dtypes of safetensors 0.8."""
 
 HEADER_BYTES = 25_000_000
 """Longest header: huggingface_hub's own limit."""

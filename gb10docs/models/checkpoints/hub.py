@@ -55,7 +55,7 @@ class HubFiles:
         return self._ask(get_hf_file_metadata, self._address(name), timeout=TIMEOUT).size
 
     def read(self, name: str, start: int, length: int) -> bytes:
-        """By one request for these bytes."""
+        """One request is made for these bytes."""
         return self._ask(self._range, name, start, length) if length else b""
 
     @cached_property

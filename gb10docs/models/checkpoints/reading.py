@@ -69,7 +69,7 @@ _SCALES = {
     "INT4": {"weight_scale"},
     "FP8": {"weight_scale", "weight_scale_inv"},
 }
-"""By format, a role that tells the layouts that are read from those of other makers."""
+"""A role for each format that tells the layouts that are read from those of other makers."""
 
 
 def _nvfp4(weight: Weight, read: Read) -> nvfp4.Quantized:

@@ -19,7 +19,7 @@ from gb10docs.models.checkpoints.header import Tensor
 Shape = tuple[int, ...]
 
 PLAIN = {"BF16": "BF16", "F16": "FP16", "F32": "FP32", "F64": "FP64"}
-"""By dtype, the format of a weight that is not quantized."""
+"""The format of a weight that is not quantized, by its dtype."""
 
 _ROLE = re.compile(
     r"(?P<owner>.+)[._](?P<role>weight_packed|weight_scale|weight_scale_2|weight_scale_inv|weight_global_scale"
@@ -37,7 +37,7 @@ _ELEMENTS_OF = {
     "scale_inv": (".weight", ""),
     "SCB": (".weight",),
 }
-"""By such a name, what stands behind the owner's name where it is a part."""
+"""What stands behind the owner's name where it is a part, by such a name."""
 FLOATS = frozenset(["F32", "F16", "BF16"])
 _E8M0 = frozenset(["U8", "F8_E8M0"])
 
@@ -60,7 +60,7 @@ class Rule(NamedTuple):
     weight: str
     """Role of the tensor with the elements."""
     dtypes: frozenset[str]
-    """Of that tensor."""
+    """Dtypes that this tensor may have."""
     scales: tuple[str, ...]
     """Role of the tensor with the scales, or several names for it."""
     scale_dtypes: frozenset[str]
@@ -129,12 +129,12 @@ class Weight:
     """A weight, or any other tensor that stands for itself, such as a bias."""
 
     name: str
-    """Of its module; a tensor's own name where it is no `weight`."""
+    """The name of its module; a tensor's own name where it is no `weight`."""
     format: str
     """`NVFP4`, `MXFP4`, `NF4`, `FP4`, `INT2` to `INT8`, `FP8`, `MXFP8`, `BF16`, `FP16`, `FP32`, an integer's dtype; or
     `unknown`."""
     shape: Shape
-    """Of the values, not of what packs them."""
+    """The shape of the values, not of what packs them."""
     parts: Mapping[str, Tensor]
     """Its tensors by role: `weight`, `weight_scale`, …"""
     block: tuple[int, int] | None = None
@@ -230,7 +230,7 @@ def _weight(name: str, parts: dict[str, Tensor], hints: Hints) -> Weight:
 
 
 def _bits_of_words(packed: Shape, scale: Shape, hints: Hints) -> int:
-    """Of a value in int32 words: with more than one group in a row, their number tells."""
+    """Return the bits of a value in int32 words: with more than one group in a row, their number tells."""
     if hints.group and len(scale) > 1 and scale[-1] > 1:
         bits, rest = divmod(32 * packed[-1], scale[-1] * hints.group)
         if not rest and bits in _BITS:

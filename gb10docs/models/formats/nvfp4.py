@@ -28,7 +28,7 @@ RANGE = np.float32(e2m1.MAX * e4m3.MAX)
 """2688: the largest magnitude that codes and block scales reach together, before the tensor scale."""
 
 SMALLEST_NORMAL = 2.0**-126
-"""Of float32 and of BF16."""
+"""The smallest normal number of float32, and of BF16."""
 
 Variant: TypeAlias = Literal["modelopt", "compressed-tensors", "torchao", "vllm"]
 

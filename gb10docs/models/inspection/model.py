@@ -21,7 +21,7 @@ class Row(Told):
     count: int
     """How many there are."""
     shape: list[int]
-    """Of the values, not of what packs them; empty for vectors and scalars, which share a row."""
+    """The shape of the values, not of what packs them; empty for vectors and scalars, which share a row."""
     format: str
     """`NVFP4`, `MXFP4`, `MXFP8`, `NF4`, `FP4`, `INT2` to `INT8`, `FP8`, `BF16`, `FP16`, `FP32`, a dtype; or
     `unknown`."""
@@ -30,9 +30,9 @@ class Row(Told):
     bits_per_value: float
     """Scales included."""
     values: int
-    """Of all of them."""
+    """Values of all of them together."""
     bytes: int
-    """Of all of them, scales included."""
+    """Bytes of all of them together, scales included."""
 
 
 class Inspection(Told):
@@ -50,7 +50,7 @@ class Inspection(Told):
     format, or `mixed`. Where nothing is quantized, the format of most. `unknown` where a part that counts is in none
     that is known here."""
     declared: str
-    """As the configuration has it: Model Optimizer's `quant_algo`, compressed-tensors' `format` or `quant_method`."""
+    """What the configuration calls it: Model Optimizer's `quant_algo`, compressed-tensors' `format`, `quant_method`."""
     method: str
     """`quant_method`: `modelopt`, `compressed-tensors`, `awq`, `gptq`, `mlx`, …; empty where nothing is declared."""
     producer: str
@@ -62,13 +62,13 @@ class Inspection(Told):
     parameters: int
     """Numbers that the weights hold, scales not counted."""
     bytes: int
-    """Of all tensors; headers not counted."""
+    """Bytes of all tensors; headers are not counted."""
     bf16_bytes: int
     """What the same parameters take in BF16."""
     unquantized_bytes: int
-    """Of the weights that are kept without a scale, in 16 or 32 bits."""
+    """Bytes of the weights that are kept without a scale, in 16 or 32 bits."""
     rows: list[Row]
-    """By name: embeddings first, then layers, then what stands outside them, vectors last."""
+    """Rows by name: embeddings first, then layers, then what stands outside them, vectors last."""
     traps: list[str]
     """What goes wrong with such a checkpoint elsewhere."""
     faults: list[str]

@@ -27,7 +27,7 @@ class UnknownModel(GB10DocsError):
 
 
 UNRECORDED = "Whether this checkpoint declares a narrower KV cache is not recorded here: --cache fp8 counts it as such."
-"""Of a checkpoint whose configuration did not come with gb10docs."""
+"""What is said of a checkpoint whose configuration did not come with gb10docs."""
 
 MODELS = tuple(read("models"))
 """Names of the models whose shapes come with gb10docs."""

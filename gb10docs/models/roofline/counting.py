@@ -16,7 +16,7 @@ class Block:
     narrow: int = 0
     """Values of its matrices."""
     rest: int = 0
-    """Of norms, biases, convolutions and the like."""
+    """Values of norms, biases, convolutions and the like."""
     kept: int = 0
     """Values for each token."""
     width: int = 0
@@ -31,14 +31,14 @@ class Experts:
 
     number: int = 0
     used: int = 0
-    """Of them, by each token."""
+    """How many of them each token uses."""
     each: int = 0
     """Values of one."""
     shared: int = 0
     """Values of matrices that every token goes through."""
     router: int = 0
     biases: int = 0
-    """Of all of them."""
+    """Values of the biases of all of them."""
 
 
 def attention(told: Fields, kind: str) -> Block:

@@ -27,7 +27,7 @@ _BY_SCHEME = {
     "NF4": "nf4",
     "FP4": "nf4",
 }
-"""By what a checkpoint's weights are declared to be, the row of `formats.toml`."""
+"""The row of `formats.toml` by what a checkpoint's weights are declared to be."""
 _GROUPED = {"INT2": 2, "INT3": 3, "INT4": 4, "INT5": 5, "INT6": 6, "INT8": 8}
 """Bits of an element of formats whose groups the configuration sizes."""
 _SCALE_BITS = 16
@@ -40,7 +40,7 @@ class Format:
     name: str
     title: str
     bits: Mapping[str, float]
-    """By part; a part that is not named has `others`."""
+    """What each part has; a part that is not named has `others`."""
     others: float
     arithmetic: int
     """Width in bits of what is multiplied while a prompt is read."""
@@ -69,7 +69,7 @@ FORMATS = {
     )
     for name, row in read("formats").items()
 }
-"""By name."""
+"""The formats by their names."""
 
 
 class UnknownFormat(GB10DocsError):

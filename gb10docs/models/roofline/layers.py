@@ -56,7 +56,7 @@ class Family:
     biased: bool = False
     """Whether queries, keys and values always have biases."""
     matrices: int = 3
-    """Of a dense layer or an expert."""
+    """How many matrices a dense layer or an expert has."""
     windows: Literal["all", "alternate", "last", "pattern", "three_of_four", "none"] = "all"
     """Which layers have a window where one is given and the layers are not listed."""
     tied: bool = False
@@ -90,7 +90,7 @@ FAMILIES: Mapping[str, Family] = {
     "qwen3_moe": Family(query_key_norm="head"),
     "qwen3_next": Family(gated=True, query_key_norm="head", windows="none"),
 }
-"""By `model_type`."""
+"""What is known of each `model_type`."""
 
 ALIASES: Mapping[str, str] = {
     "glm4v_moe": "glm4_moe",
@@ -160,7 +160,7 @@ def _listed(told: Fields, number: int) -> list[Mixer] | None:
 
 
 def _by_habit(told: Fields, kind: str, number: int) -> list[Mixer]:
-    """As transformers takes it where the layers are not listed."""
+    """What transformers takes where the layers are not listed."""
     if kind in ("qwen3_next", "qwen3_5", "qwen3_5_moe"):
         interval = told.count("full_attention_interval", default=4, least=1)
         return ["linear" if (layer + 1) % interval else "full" for layer in range(number)]

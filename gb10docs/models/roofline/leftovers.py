@@ -31,7 +31,7 @@ class UnreadablePattern(ValueError):
 
 
 def shares_left(layers: tuple[Layer, ...], ignored: tuple[str, ...], *, latent: bool) -> dict[str, float]:
-    """By part, the share of its layers that the list names: `attention`, `mlp` (shared experts too), `experts`.
+    """The share of the layers of each part that the list names: `attention`, `mlp` (shared experts too), `experts`.
 
     Raises:
         UnreadablePattern: The list has a regular expression that is not tried, or too many patterns to try.
@@ -69,7 +69,7 @@ def _is_in(module: str, names: set[str]) -> bool:
 
 
 def _modules(number: int, layer: Layer, *, latent: bool) -> Iterator[tuple[str, list[str]]]:
-    """By part, modules of one layer as most programs name them; Nemotron-H calls everything a mixer."""
+    """The modules of one layer by part, as most programs name them; Nemotron-H calls everything a mixer."""
     mixer, after = layer
     above = f"layers.{number}"
     halves = "none" in layer

@@ -60,7 +60,7 @@ def _machine(name: str, row: Mapping[str, Any], rows: Mapping[str, Any]) -> Mach
 
 
 MACHINES = {name: _machine(name, row, read("machines")) for name, row in read("machines").items()}
-"""By name."""
+"""The machines by their names."""
 
 
 def of_gpu(name: str) -> Machine | None:

@@ -55,7 +55,7 @@ class Model:
     experts: int
     """Experts a layer; 0 in a dense model."""
     experts_used: int
-    """Of them, those that a token goes through."""
+    """How many of the experts a token goes through."""
     full_layers: int
     """Layers whose attention reads the whole context."""
     window_layers: int

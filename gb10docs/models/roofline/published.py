@@ -23,7 +23,7 @@ class Measurement:
     context: int
     """Tokens in the cache while it was measured; 0 where it is short or not told."""
     tok_s: float
-    """Of all sequences together; the higher where a range was published."""
+    """Tokens a second of all sequences together; the higher figure where a range was published."""
     date: str
     by: str
     """`vendor` (the maker of the machine), `project` (who writes the engine) or `user`."""
@@ -38,7 +38,7 @@ class Measurement:
 
     @property
     def title(self) -> str:
-        """Of the format: ours where we count its bytes, else as the source labels it."""
+        """The title of the format: ours where we count its bytes, else as the source labels it."""
         return FORMATS[self.format].title if self.format in FORMATS else self.format
 
     @property
@@ -61,7 +61,7 @@ class Measurement:
 
     @property
     def share(self) -> float | None:
-        """Of the ceiling, where there is one; above 1 something is counted wrong."""
+        """The share of the ceiling that was reached, where there is one; above 1 something is counted wrong."""
         return self.tok_s / self.bound.ceiling_tok_s if self.bound else None
 
 

@@ -19,7 +19,7 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def shown(made: Estimate) -> dict[str, str]:
-    """By name, everything that the terminal and the calculator show."""
+    """Everything that the terminal and the calculator show, by its name."""
     low, high = made.expected_tok_s
     experts = f"{number(made.experts_touched, 1)} of {made.model.experts}" if made.model.experts else ""
     return {
@@ -80,7 +80,7 @@ def assumptions(made: Estimate) -> list[str]:
 
 
 def sources(made: Estimate) -> dict[str, str]:
-    """By what they are of, where the figures come from."""
+    """Where the figures come from, by what they are of."""
     machine = made.machine
     arithmetic = machine.tflops.get(made.format.arithmetic, machine.tflops[16])
     told = {

@@ -9,7 +9,7 @@ PARTS = ("vision_config", "audio_config", "sound_config", "vision_encoder")
 
 
 def values(outer: Fields, hidden: int) -> int | None:
-    """Of the tower and what joins it to a language model as wide as `hidden`; None where its kind is not known."""
+    """Values of the tower and of what joins it to a language model as wide as `hidden`; None for an unknown kind."""
     tower = outer.table("vision_config")
     if tower is None or any(outer.table(part) for part in PARTS[1:]):
         return None
@@ -28,7 +28,7 @@ def values(outer: Fields, hidden: int) -> int | None:
 
 
 def _qwen(_: Fields, tower: Fields, __: int) -> int:
-    """Of Qwen3-VL and Qwen3.5, whose mergers hold a square of patches each."""
+    """Values in Qwen3-VL and Qwen3.5, whose mergers hold a square of patches each."""
     wide, inner = tower.count("hidden_size"), tower.count("intermediate_size")
     patch = (
         tower.count("in_channels", default=3)
@@ -46,7 +46,7 @@ def _qwen(_: Fields, tower: Fields, __: int) -> int:
 
 
 def _pixtral(outer: Fields, tower: Fields, hidden: int) -> int:
-    """Of Mistral Small 3.1 and its kin."""
+    """Values in Mistral Small 3.1 and its kin."""
     wide, inner = tower.count("hidden_size"), tower.count("intermediate_size")
     patch = tower.count("num_channels", default=3) * tower.count("patch_size") ** 2
     layer = 2 * wide + 3 * wide * inner + 4 * wide * wide
@@ -57,7 +57,7 @@ def _pixtral(outer: Fields, tower: Fields, hidden: int) -> int:
 
 
 def _siglip(_: Fields, tower: Fields, hidden: int) -> int:
-    """Of Gemma 3."""
+    """Values in Gemma 3."""
     wide, inner = tower.count("hidden_size"), tower.count("intermediate_size")
     patch = tower.count("patch_size")
     stem = tower.count("num_channels", default=3) * patch * patch * wide + wide

@@ -44,12 +44,12 @@ class Real:
         return look(need) if look else Unmet(f"{need}: no earlier step that runs supplies it")
 
     def engine(self, _service: Service, /) -> StandIn | Unmet | None:
-        """None: the service itself answers, in containers that only the Docker SDK can tell of."""
+        """Return None, since the service itself answers, in containers that only the Docker SDK can tell of."""
         lacking = extras.missing("docker")
         return Unmet(f"docker: {lacking}") if lacking else None
 
     def model(self, _name: str, _step: Step, /) -> StandIn | None:
-        """None: the model is the page's own."""
+        """Return None, since the model is the page's own."""
         return None
 
     def _gpu(self) -> Met | Unmet:
