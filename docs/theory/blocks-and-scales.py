@@ -306,4 +306,5 @@ figures.show(
 # %% [markdown]
 # Things to try: drag one weight far up, and watch its neighbours fall onto 0 in all three. Choose the largest just
 # below a power of two, and see what MXFP4 makes of it. Make the tensor's largest weight a thousand times as large, and
-# NVFP4's scale runs out of bits. The script computes in float32, and is tested against `gb10docs.models.formats` bit for bit.
+# NVFP4's scale runs out of bits. The script computes in float32, and is tested against `gb10docs.models.formats` bit
+# for bit.
