@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import dataclass
 
 from gb10docs.machine import hardware
@@ -33,16 +31,8 @@ def look() -> Conditions:
 
 
 def _gpu() -> dict[str, float | None]:
-    if not shutil.which("nvidia-smi"):
-        return {}
-    command = ["nvidia-smi", f"--query-gpu={','.join(_ASKED.values())}", "--format=csv,noheader,nounits"]
-    try:
-        asked = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except subprocess.TimeoutExpired:
-        return {}
-    first = asked.stdout.splitlines()[:1] if asked.returncode == 0 else []
-    values = [_number(cell) for cell in first[0].split(",")] if first else []
-    return dict(zip(_ASKED, values, strict=False))
+    cells = hardware.ask_gpu(*_ASKED.values())
+    return dict(zip(_ASKED, map(_number, cells), strict=False))
 
 
 def _number(cell: str) -> float | None:

@@ -11,6 +11,7 @@ from gb10docs.bench.metrics import Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.workload import named
 from gb10docs.engines.dialects import TITLES, dialect
+from gb10docs.pages import markdown_text
 
 LEGEND = (
     "TTFT: time from sending to the first text. TPOT: time per output token after the first. Both: median "
@@ -98,10 +99,9 @@ def rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
 
 def markdown(results: Sequence[Result]) -> str:
     """The table as Markdown, notes below it."""
-    rule = (*("---" for _ in ABOUT), *("---:" for _ in FIGURES))
-    table = [(*ABOUT, *FIGURES), rule, *rows(results)]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
-    return "\n".join([*lines, "", *(f"{note}\n" for note in notes(results))]).rstrip()
+    head = (*ABOUT, *FIGURES)
+    shown = markdown_text.table(head, rows(results), range(len(ABOUT), len(head)))
+    return "\n".join([shown, "", *(f"{note}\n" for note in notes(results))]).rstrip()
 
 
 def comma_separated(results: Sequence[Result]) -> str:

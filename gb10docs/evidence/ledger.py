@@ -30,6 +30,7 @@ from gb10docs.atomic import remove_left, write_inside
 from gb10docs.errors import GB10DocsError
 from gb10docs.evidence.inputs import MISSING, Pins, input_hash
 from gb10docs.machine import hardware as machine
+from gb10docs.pages.excerpt import in_bytes
 from gb10docs.results.result import Check, Container, Outcome, Report, StandIn, StepResult
 
 SCHEMA: Final = "gb10docs.ledger/1"
@@ -287,23 +288,13 @@ def _record(step: StepResult, inputs: dict[str, str], run: str) -> StepRecord:
         run=run,
         inputs=inputs,
         outcome=step.outcome,  # type: ignore[arg-type]
-        reason=_bounded(step.reason),
+        reason=in_bytes(step.reason, OUTPUT_BYTES),
         stand_ins=step.stand_ins,
         started=step.started,  # type: ignore[arg-type]
         duration_s=step.duration_s,
         exit_code=step.exit_code,
-        stdout=_bounded(step.stdout),
-        stderr=_bounded(step.stderr),
+        stdout=in_bytes(step.stdout, OUTPUT_BYTES),
+        stderr=in_bytes(step.stderr, OUTPUT_BYTES),
         checks=step.checks,
         containers=step.containers,
     )
-
-
-def _bounded(text: str) -> str:
-    """At most 4 kB of UTF-8: the head, the tail, and between them how much is missing."""
-    data = text.encode("utf-8", "replace")
-    if len(data) <= OUTPUT_BYTES:
-        return text
-    half = OUTPUT_BYTES // 2 - 32
-    missing = f"\n[… {len(data) - 2 * half} bytes left out]\n"
-    return data[:half].decode("utf-8", "ignore") + missing + data[-half:].decode("utf-8", "ignore")

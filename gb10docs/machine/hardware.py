@@ -27,7 +27,8 @@ _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86-64"}
 @cache
 def look() -> Machine:
     """The machine as a report records it."""
-    gpu, driver = _gpu()
+    # Memory is not asked for: a GB10 reports none.
+    gpu, driver = [*ask_gpu("name", "driver_version"), "", ""][:2]
     cores = len(os.sched_getaffinity(0))
     return Machine(
         hardware=gpu or f"{_emulated() or _processor()}, {cores} cores",
@@ -47,11 +48,11 @@ def memory(field: str) -> int:
     return int(match[1]) * 1024 if match else 0
 
 
-def _gpu() -> tuple[str, str]:
-    """Name and driver version of the first NVIDIA GPU; its memory is not asked for (a GB10 reports none)."""
+def ask_gpu(*fields: str) -> list[str]:
+    """What nvidia-smi says of the first NVIDIA GPU, a text a field, without units; empty where it does not answer."""
     if not shutil.which("nvidia-smi"):
-        return "", ""
-    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        return []
+    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
     try:
         asked = subprocess.run(
             command,
@@ -64,10 +65,9 @@ def _gpu() -> tuple[str, str]:
         )
     except (OSError, subprocess.TimeoutExpired):
         # A driver that does not answer is no GPU that a page could use.
-        return "", ""
+        return []
     first = asked.stdout.splitlines()[:1] if asked.returncode == 0 else []
-    name, _, driver = first[0].partition(", ") if first else ("", "", "")
-    return name.strip(), driver.strip()
+    return [cell.strip() for line in first for cell in line.split(", ")]
 
 
 def patience(seconds: float) -> float:

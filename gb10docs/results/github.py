@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from gb10docs.pages.markdown_text import plain, table
 from gb10docs.pages.printing import behind, printable, took
 from gb10docs.results.observer import Observer
 from gb10docs.results.result import Report, StepResult
@@ -86,17 +87,18 @@ def _property(text: str) -> str:
 
 def _markdown(report: Report) -> Iterator[str]:
     seconds = took((report.finished - report.started).total_seconds())
-    yield f"## {_cell(report.lesson)} on {_cell(report.target)}"
+    yield f"## {plain(report.lesson)} on {plain(report.target)}"
     yield ""
-    yield f"{_cell(report.machine.hardware)}, {_cell(report.machine.os)}, {seconds}."
+    yield f"{plain(report.machine.hardware)}, {plain(report.machine.os)}, {seconds}."
     yield ""
-    yield "| | Outcome | Steps | |"
-    yield "|---|---|---:|---|"
-    for kind, steps in grouped(report).items():
-        yield f"| {kind.mark} | {kind.heading} | {len(steps)} | {_note(kind, steps)} |"
+    rows = [
+        (kind.mark, kind.heading, str(len(steps)), _note(kind, steps))
+        for kind, steps in grouped(report).items()
+    ]
     slow = ", ".join(f"{short(step.id)} {took(step.duration_s)}" for step in slowest(report))
     if slow:
-        yield f"| | slowest | | {_cell(slow)} |"
+        rows.append(("", "slowest", "", plain(slow)))
+    yield table(("", "Outcome", "Steps", ""), rows, figures=[2])
     for step in report.steps:
         if verdict(step) is Verdict.FAILED:
             yield from _failure(step)
@@ -104,24 +106,18 @@ def _markdown(report: Report) -> Iterator[str]:
 
 def _note(kind: Verdict, steps: Sequence[StepResult]) -> str:
     if kind is Verdict.STAND_IN:
-        return _cell(", ".join(dict.fromkeys(str(stand_in) for step in steps for stand_in in step.stand_ins)))
+        return plain(", ".join(dict.fromkeys(str(stand_in) for step in steps for stand_in in step.stand_ins)))
     if kind in {Verdict.PASSED, Verdict.FAILED}:
-        return _cell(", ".join(short(step.id) for step in steps)) if kind is Verdict.FAILED else ""
-    return "<br>".join(_cell(f"{', '.join(names)}: {reason}") for reason, names in by_reason(steps).items())
+        return plain(", ".join(short(step.id) for step in steps)) if kind is Verdict.FAILED else ""
+    return "<br>".join(plain(f"{', '.join(names)}: {reason}") for reason, names in by_reason(steps).items())
 
 
 def _failure(step: StepResult) -> Iterator[str]:
     yield ""
-    yield f"### {Verdict.FAILED.mark} {_cell(step.id)}"
+    yield f"### {Verdict.FAILED.mark} {plain(step.id)}"
     yield ""
-    yield f"{_cell(step.page)}:{step.line}, {_cell(step.reason.partition(chr(10))[0])}"
+    yield f"{plain(step.page)}:{step.line}, {plain(step.reason.partition(chr(10))[0])}"
     lines = last_lines(step.stderr if step.stderr.strip() else step.stdout, _OUTPUT_LINES)
     if lines:
         fence = "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line)), 3)
         yield from ["", f"{fence}text", *lines, fence]
-
-
-def _cell(text: str) -> str:
-    """Text as it is, in a table cell or a paragraph of GitHub's Markdown."""
-    escaped = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", printable(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;").replace("\n", " ")

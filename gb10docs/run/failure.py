@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from gb10docs.pages.excerpt import cut
 from gb10docs.pages.snippet import Snippet
 from gb10docs.run.session import Ending, signal_name
 
@@ -99,7 +100,7 @@ class Command(NamedTuple):
 
     def __str__(self) -> str:
         text = " ".join(self.text.replace("\\\n", " ").split())
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return cut(text, _LONGEST)
 
 
 def command_at(text: str, line: int) -> Command:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from gb10docs.machine import processes
+from gb10docs.pages.excerpt import joined
 from gb10docs.run.interrupts import Signals
 
 T = TypeVar("T")
@@ -131,9 +132,9 @@ class Capture:
             return part(whole, 0, len(whole)).decode(errors="replace")
         head, end = bytes(self._head), bytes((self._head + self._tail)[-_HALF - self._margin :])
         kept = f"all of it: {self.log}" if self.log else "the whole could not be written to disk"
-        between = f"\n[… {self.size - 2 * _HALF} bytes left out; {kept}]\n"
         first, last = part(head, 0, _HALF), part(end, len(end) - _HALF, len(end))
-        return first.decode(errors="replace") + between + last.decode(errors="replace")
+        head_text, tail_text = (shown.decode(errors="replace") for shown in (first, last))
+        return joined(head_text, tail_text, self.size - 2 * _HALF, kept)
 
     def _log(self, data: bytes, *, first: bool) -> None:
         """Append to the log, which is complete from its first byte on up to its bound; a full disk ends it."""

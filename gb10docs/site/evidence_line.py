@@ -11,6 +11,7 @@ from html import escape
 
 from gb10docs.evidence.ledger import Engine, Run
 from gb10docs.evidence.rows import Look, Row, Saying, date, lasted, outcome, say
+from gb10docs.pages.excerpt import cut, in_lines
 from gb10docs.pages.page import Step
 from gb10docs.pages.printing import printable
 from gb10docs.results.result import Check
@@ -108,12 +109,7 @@ def _output(row: Row, step: str, title: str) -> str:
 
 def excerpt(output: str) -> list[str]:
     """At most 12 lines, head and tail, as a terminal would show them, each cut to 400 characters."""
-    lines = output.replace("\r\n", "\n").strip("\n").split("\n")
-    if len(lines) > LINES:
-        head = LINES // 2
-        tail = LINES - head - 1
-        lines = [*lines[:head], f"… {len(lines) - head - tail} lines left out", *lines[-tail:]]
-    return [_clean(line.rstrip("\r").rpartition("\r")[2], COLUMNS) for line in lines]
+    return [_clean(line, COLUMNS) for line in in_lines(output, LINES)]
 
 
 def _facts(row: Row, repo_url: str) -> str:
@@ -175,4 +171,4 @@ def _text(value: str, size: int = WORDS) -> str:
 def _clean(text: str, size: int) -> str:
     """Text less what draws nothing or deceives, cut to a size."""
     cleaned = _DECEPTIVE.sub("", printable(text[: 4 * size + 4]))
-    return f"{cleaned[:size]}…" if len(cleaned) > size or len(text) > 4 * size else cleaned
+    return f"{cleaned[:size]}…" if len(text) > 4 * size else cut(cleaned, size)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
 from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.rows import TARGETS
 from gb10docs.evidence.tally import WORDS, Tally, tallies
+from gb10docs.pages.markdown_text import plain, table
 from gb10docs.pages.page import Page
-from gb10docs.pages.printing import printable
 from gb10docs.pages.tree import lessons
 
 
@@ -41,51 +40,41 @@ def render(pins: Pins, at: str = "evidence/index.md") -> str:
 
 
 def _matrix(pages: list[tuple[Page, list[Tally]]], at: str) -> str:
-    rows = [["Lesson", *TARGETS.values()], ["---"] * (1 + len(TARGETS))]
+    rows = []
     for page, found in pages:
         cells = {
             name: "; ".join(f"{one.summary} ({one.dates})" for one in found if one.target == name)
             for name in TARGETS
         }
         rows.append([_page_link(page, at), *(cells[name] or "not run yet" for name in TARGETS)])
-    return _table(rows)
+    return table(["Lesson", *TARGETS.values()], rows)
 
 
 def _counts(pages: list[tuple[Page, list[Tally]]], at: str) -> str:
     words = [word[0].upper() + word[1:] for word in WORDS.values()]
     heads = ["Ledger", "Steps", *words, "No record", "Stale", "Recorded"]
-    rows = [heads, ["---", *["--:"] * (len(heads) - 2), "---"]]
+    rows = []
     for page, found in pages:
         for one in found:
             counts = [one.looks[look] for look in WORDS]
-            link = f"[{_cell(f'{page.name}, {one.name}')}](<{_relative(one.file, at)}>)"
+            link = f"[{plain(f'{page.name}, {one.name}')}](<{_relative(one.file, at)}>)"
             numbers = [one.steps, *counts, one.steps - len(one.rows), len(one.stale)]
             rows.append([link, *map(str, numbers), one.dates])
-    return _table(rows) if len(rows) > 2 else "There is no ledger yet."
+    return table(heads, rows, range(1, len(heads) - 1)) if rows else "There is no ledger yet."
 
 
 def _stale(found: list[Tally]) -> Iterator[str]:
     for one in found:
         for step_id, row in one.stale.items():
-            yield f"- `{step_id}` on {_cell(one.name)}: {_cell(row.why_stale)}"
+            yield f"- `{step_id}` on {plain(one.name)}: {plain(row.why_stale)}"
 
 
 def _page_link(page: Page, at: str) -> str:
-    return f"[{_cell(page.title)}](<{_relative(page.relative.removeprefix('docs/'), at)}>)"
+    return f"[{plain(page.title)}](<{_relative(page.relative.removeprefix('docs/'), at)}>)"
 
 
 def _relative(path: str, at: str) -> str:
     return posixpath.relpath(path, posixpath.dirname(at) or ".")
-
-
-def _table(rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _cell(text: str) -> str:
-    """Text that stays in its cell and is no Markdown."""
-    plain = " ".join(printable(text).split())
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", plain).replace("&", "&amp;")
 
 
 _INTRODUCTION = """What has been run, where, when, and what came of it. The numbers come from the ledgers of

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gb10docs.pages import markdown_text
+
 Schema = dict[str, Any]
 
 _TYPES = {
@@ -19,11 +21,10 @@ _TYPES = {
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, less columns without content; neither a pipe nor a line break in a cell breaks it."""
-    cells = [[_cell(cell) for cell in row] for row in rows]
-    filled = [n for n, title in enumerate(head) if not cells or any(row[n] for row in cells)]
-    lines = [[line[n] for n in filled] for line in (list(head), ["---"] * len(head), *cells)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    """A Markdown table, less columns without content."""
+    cells = list(rows)
+    filled = [n for n in range(len(head)) if not cells or any(row[n].strip() for row in cells)]
+    return markdown_text.table([head[n] for n in filled], ([row[n] for n in filled] for row in cells)) + "\n"
 
 
 def sections(schema: Schema, title: str) -> str:
@@ -107,7 +108,3 @@ def _model_name(field: Schema) -> str:
 
 def _in_one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

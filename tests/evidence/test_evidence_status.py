@@ -51,7 +51,7 @@ def test_the_status_tells_what_each_ledger_comes_to(root: Path) -> None:
 def test_the_page_has_lessons_by_targets_counts_and_what_is_stale(root: Path) -> None:
     page = render(Pins(root))
     assert "| Lesson | GB10 | NVIDIA GPU | CPU |" in page
-    assert r"| [One \| \<b\>](<../lessons/lesson-01.md>) | not run yet | not run yet | not run yet |" in page
+    assert r"| [One \| &lt;b>](<../lessons/lesson-01.md>) | not run yet | not run yet | not run yet |" in page
     counts = "| 1 | 0 | 0 | 1 | 0 | 0 | 0 | 0 | 10 Apr 2026 |"
     assert f"| [lessons/lesson-03, cpu-llamacpp](<lessons/lesson-03/cpu-llamacpp.json>) {counts}" in page
     assert "- `lesson-03/ask` on gb10: the snippet changed after 1 Mar 2026" in page

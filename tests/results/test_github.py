@@ -59,7 +59,7 @@ def test_the_summary_is_appended_as_a_table(summary: Path) -> None:
     assert "| ≈ | passed with stand-ins | 1 | llama.cpp for trtllm, SmolLM2-135M-Instruct for" in text
     assert "| ⇄ | replaced, not run | 1 | serve: llama.cpp answers on port 8001 |" in text
     assert "| – | skipped | 2 | quantize, verify: gpu: none; run it on a GB10 \\| or &lt;elsewhere> |" in text
-    assert "\\`curl \\| jq\\` failed" in text
+    assert "\\`curl | jq\\` failed" in text
 
 
 def test_output_in_the_summary_cannot_end_its_fence(summary: Path) -> None:
