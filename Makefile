@@ -16,16 +16,27 @@ CORE_TESTS := $(wildcard tests/models/test_formats_*.py) tests/machine/test_mach
 
 SITE_ENV := PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_PATH="$(CURDIR)/gb10docs/site/jupyter" NO_MKDOCS_2_WARNING=1
 
-.PHONY: run test test-bare test-arm64 test-site test-engines oracles engines site serve offline publish bench lock clean
+# What is quick: tests that do without servers and without whole runs, for the most part.
+QUICK_TESTS := tests/test_rooms.py tests/pages tests/plan tests/results tests/machine/test_machine.py tests/machine/test_ports.py \
+  tests/engines tests/evidence/test_evidence_status.py tests/run/test_expect.py tests/site/test_site_reference.py \
+  tests/course/test_content.py
+
+.PHONY: run check lint test test-bare test-arm64 test-site test-engines oracles engines site serve offline publish bench lock clean
 
 run: $(VENV)/.run
 	$(BIN)/gb10docs run lesson-03 $(FLAGS)
 
-test: $(VENV)/.test
+# Before each commit.
+check: lint
+	$(BIN)/python -m pytest -q $(QUICK_TESTS)
+
+lint: $(VENV)/.test
 	$(BIN)/ruff check gb10docs tests snippets
 	$(BIN)/ruff format --check gb10docs tests snippets
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+test: lint
 	$(BIN)/python -m pytest --ignore=tests/browser $(patsubst %,--ignore=%,$(ENGINE_TESTS))
 
 # On minimal Debians, from nothing but what the README names, as another user than root. Needs root and debootstrap.

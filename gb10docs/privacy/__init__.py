@@ -1,1 +1,1 @@
-"""What must not be shown: secrets, tokens, and the text that masks them. It writes nothing."""
+"""What must not be shown: secrets, tokens, names of places, and how they are masked. It keeps nothing."""

@@ -13,7 +13,7 @@ import click
 from gb10docs.pages import need
 from gb10docs.pages.header import KEYS, Block
 from gb10docs.plan import target
-from gb10docs.site import schemas
+from gb10docs.site import glossary, schemas
 from gb10docs.site.commands import Command, Parameter, commands, options_of
 from gb10docs.site.steps_json import PageSteps
 from gb10docs.site.tables import Schema, sections, table
@@ -130,6 +130,7 @@ def pages(app: click.Group) -> dict[str, str]:
         "inspection": _schema_page("inspection", "Inspection", schemas.inspection_schema()),
         "bench": _schema_page("bench", "Result", schemas.bench_schema()),
         "machines": _machines(),
+        "glossary": glossary.body(),
     }
     made = {name: _page(*_ABOUT[name], body) for name, body in bodies.items()}
     return {f"{name}.md": text for name, text in {"index": _index(), **made}.items()}
@@ -141,8 +142,9 @@ def _page(title: str, description: str, body: str) -> str:
 
 
 def _index() -> str:
-    links = "\n".join(f"- [{title}]({name}.md): {told}" for name, (title, told) in _ABOUT.items())
-    return _page("Reference", "What gb10docs takes and writes, made from the program itself.", links)
+    told = {**_ABOUT, **_BY_HAND}
+    links = "\n".join(f"- [{title}]({name}.md): {about}" for name, (title, about) in told.items())
+    return _page("Reference", "What gb10docs takes and writes, and how it is built.", links)
 
 
 def _command_line(app: click.Group) -> str:
@@ -228,6 +230,10 @@ _ABOUT = {
         "What `gb10docs bench --json` writes, and keeps, of a server that it measured.",
     ),
     "machines": ("For programs and agents", "The course as text and JSON, and where each piece of it is."),
+    "glossary": ("Glossary", "The nouns of gb10docs, and every public class, room by room."),
+}
+_BY_HAND = {
+    "architecture": ("Architecture", "How a command flows, the rooms of the package, where to start reading.")
 }
 _NOTE = "<!-- Made by `gb10docs site prepare` from the program itself: do not edit. -->"
 _EXIT = """## Exit status

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from gb10docs.cli import app
 from gb10docs.evidence.inputs import Pins
 from gb10docs.pages.page import read_page
-from gb10docs.site import reference
+from gb10docs.site import glossary, reference
 from gb10docs.site.commands import Parameter, commands, options_of
 from gb10docs.site.steps_json import PageSteps, steps_json
 from gb10docs.site.tables import sections, table
@@ -26,6 +28,36 @@ def test_the_committed_page_is_that_of_the_program(name: str) -> None:
     path = ROOT / "docs" / reference.FOLDER / name
     assert path.is_file(), "run gb10docs site prepare"
     assert path.read_text() == PAGES[name], "the page is behind the program: run gb10docs site prepare"
+
+
+def test_the_glossary_has_every_room_and_every_public_class() -> None:
+    assert {path.parent.name for path in (ROOT / "gb10docs").glob("*/__init__.py")} == {*glossary.ROOMS}
+    page = PAGES["glossary.md"]
+    for room in glossary.ROOMS:
+        part = page.partition(f"\n## {room}\n")[2].partition("\n## ")[0]
+        for path in (ROOT / "gb10docs" / room).rglob("*.py"):
+            for name in re.findall(r"^class ([A-Za-z]\w*)", path.read_text(), re.MULTILINE):
+                assert f"| `{name}` |" in part, f"{path}: {name} is not in the glossary"
+    assert not re.search(r"^\| `\w+` \| `[\w.]+` \|\s*\|$", page, re.MULTILINE), "a class says what it is"
+
+
+def test_the_architecture_page_names_the_nouns_and_the_rooms_as_the_program_does() -> None:
+    page = (ROOT / "docs/reference/architecture.md").read_text()
+    assert glossary.nouns() in page, "copy the nouns from docs/reference/glossary.md"
+    assert glossary.rooms() in page, "the rooms are otherwise: each package's first line says what it is"
+    picture = re.findall(r"<text[^>]*>(\w+)</text>", page.partition("## The rooms")[2].partition("</svg>")[0])
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0][
+        "layers"
+    ]
+    drawn = [room for layer in layers for room in layer.split(" | ") if room in glossary.ROOMS]
+    assert picture == drawn, "the picture has the order that import-linter holds"
+
+
+def test_where_to_start_reading_is_there() -> None:
+    page = (ROOT / "docs/reference/architecture.md").read_text()
+    named = re.findall(r"^\d\. `(\w+/\w+\.py)`", page, re.MULTILINE)
+    assert len(named) == 5
+    assert [name for name in named if not (ROOT / "gb10docs" / name).is_file()] == []
 
 
 def test_nothing_of_the_program_is_left_untold() -> None:
