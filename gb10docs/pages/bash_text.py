@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 _HERE_DOCUMENT = re.compile(r"<<(?P<tabs>-?)[ \t]*(?P<mark>(?:\\.|'[^']*'|\"[^\"]*\"|[^\s;&|()<>'\"\\])+)")
@@ -18,6 +18,8 @@ _REDIRECTION = re.compile(r"<<<|[<>]&|&>>?|>\||>>|<>|[<>](?!\()")
 _BEFORE_A_COMMAND = frozenset(
     ("if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "builtin", "command")
 )
+_OPERATOR = re.compile(r"\|\||\|&|&&|;;|[\n;&|()]")
+_JOINS = ("|", "|&", "||", "&&")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^]]*\])?\+?=")
 
 
@@ -37,12 +39,24 @@ class Comment(NamedTuple):
     text: str
 
 
+class Operator(NamedTuple):
+    """What stands between commands: `|`, `&&`, `;`, a bracket, a line's end; none within quotes or a here-document."""
+
+    position: int
+    text: str
+    depth: int
+    """How many brackets, braces and substitutions are around it."""
+    after: int
+    """Where reading goes on: for a line's end, behind its here-documents."""
+
+
 @dataclass(slots=True)
 class BashText:
-    """The commands and the comments of a script, in the order in which they stand."""
+    """The commands, the comments and the operators of a script, in the order in which they stand."""
 
     commands: list[Command] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
+    operators: list[Operator] = field(default_factory=list)
 
 
 def read_bash(text: str) -> BashText:
@@ -69,6 +83,8 @@ class _Words:
 
     cases: int = 0
     """How many `case` were open before it."""
+    braces: int = 0
+    """How many `{` were open before it."""
     redirects: bool = False
     """Whether the next word names a file, and is none of the command's own."""
 
@@ -97,6 +113,8 @@ class _Reader:
         self._text, self._first_line = text, first_line
         self._here_documents: list[re.Match[str]] = []
         """Those that the line has opened: their bodies begin on the next one."""
+        self._around = 0
+        """How many substitutions are around what is read."""
         self.found = BashText()
 
     def read_commands(self, at: int, until: str) -> int:
@@ -117,14 +135,25 @@ class _Reader:
                 at += 1
             elif end := self._not_a_word(at, line):
                 at = end
-            elif letter in "\n;&|()":
-                self._keep(line)
+            elif operator := _OPERATOR.match(text, at):
                 depth += (letter == "(") - (letter == ")" and depth > 0)
-                at = self._skip_here_documents(at + 1) if letter == "\n" else at + 1
+                at = self._operator(operator, line, depth)
             else:
                 piece, at = self._piece(at)
                 line.word = (line.word or "") + piece
         self._keep(line)
+        return at
+
+    def _operator(self, operator: re.Match[str], line: _Words, depth: int) -> int:
+        """End the command before it; a line's end after `|` or `&&` is none, since the command goes on."""
+        text, at = operator[0], operator.end()
+        goes_on = line.is_empty and self.found.operators and self.found.operators[-1].text in _JOINS
+        self._keep(line)
+        if text == "\n":
+            at = self._skip_here_documents(at)
+        if text != "\n" or not goes_on:
+            around = self._around + depth + line.braces
+            self.found.operators.append(Operator(operator.start(), text, around, at))
         return at
 
     def _not_a_word(self, at: int, line: _Words) -> int:
@@ -172,10 +201,13 @@ class _Reader:
             end = len(text) if end < 0 else end
             return text[at + 1 : end], end + 1
         if text.startswith("$'", at):
-            quoted = re.compile(r"\$'((?:\\.|[^'\\])*)'?", re.DOTALL).match(text, at)
-            return (quoted[1], quoted.end()) if quoted else ("", at + 2)
+            escaped = re.compile(r"\$'((?:\\.|[^'\\])*)'?", re.DOTALL).match(text, at)
+            return (escaped[1], escaped.end()) if escaped else ("", at + 2)
         if letter == '"':
-            return self.read_quoted(at + 1, until='"')
+            operators = len(self.found.operators)
+            quoted, at = self.read_quoted(at + 1, until='"')
+            del self.found.operators[operators:]
+            return quoted, at
         if letter in "$`":
             return self._expansion(at)
         return letter, at + 1
@@ -198,7 +230,9 @@ class _Reader:
         elif text.startswith("$((", at) and (after := _arithmetic(text, at + 1)):
             end = after
         elif text.startswith("$(", at):
+            self._around += 1
             end = self.read_commands(at + 2, until=")")
+            self._around -= 1
         elif text.startswith("${", at):
             end = self._braces(at + 2)
         else:
@@ -236,6 +270,8 @@ class _Reader:
         """Note the command that ends here; what `eval` is given is commands too."""
         line.end_word()
         line.cases += line.opens_case()
+        opened = list(takewhile(_stands_before, line.words)).count("{")
+        line.braces = max(0, line.braces + opened - (line.words[:1] == ["}"]))
         words = tuple(dropwhile(_stands_before, line.words))
         line.words.clear()
         if words:

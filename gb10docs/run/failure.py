@@ -8,21 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from gb10docs.pages.bash_text import Operator, read_bash
 from gb10docs.pages.excerpt import cut
 from gb10docs.pages.snippet import Snippet
 from gb10docs.run.session import Ending, signal_name
 
 _LONGEST = 160
-_SKIPPED = re.compile(
-    r"""(?xs) \\. | \$?'(?:(?<=\$')(?:\\.|[^'\\])*|[^']*)' | "(?:\\.|[^"\\])*" | \#[^\n]*
-    | <<-?[ ]*(?P<mark>['"]?)(?P<ends>[A-Za-z_]\w*)(?P=mark) | <<<"""
-)
+_PIPES = ("|", "|&")
 _FUNCTION = re.compile(
     r"""(?xms) ^([ \t]*) (?: function[ \t]+[^\s(){}]+[ \t]*(?:\(\))? | [^\s(){}=]+[ \t]*\(\) ) \s*
     \{ (?: [^\n}]*\}$ | .*?^\1\} )"""
-)
-_RETURN = re.compile(
-    r"""(?xm) (?: ^ | [;&|{('"] | \b(?:then|else|do) ) \s* (?:(?:builtin|command)\s+)* [\\'"]*return\b"""
 )
 
 
@@ -72,7 +67,7 @@ def _failure(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], s
         command, parts = blamed, parts if blamed == command else 1
     elif parts == 0 or failure.line == 0:
         return f"{snippet.place}: a {'command' if parts else 'redirection'} failed with {status}"
-    if parts < 2 or sum(letter.text == "|" for letter in _bare(command.text)) < parts - 1:
+    if parts < 2 or sum(one.text in _PIPES for one in read_bash(command.text).operators) < parts - 1:
         return f"{snippet.place}:{command.line}: `{command}` failed with {status}{elsewhere}"
     part = next(iter(_pipes(command, parts)), [command] * parts)[failure.part - 1]
     where = f"part {failure.part} of {parts} of the pipe"
@@ -105,35 +100,31 @@ class Command(NamedTuple):
 
 def command_at(text: str, line: int) -> Command:
     """The command that a line belongs to, with the lines that it goes on over and without here-documents."""
-    start, end, last = 0, len(text), ""
-    for letter in _bare(text):
-        if letter.text != "\n":
-            last = (last + letter.text)[-2:] if letter.text.strip() else last
-        elif not last.endswith(("|", "&&")):
-            if text.count("\n", 0, letter.after) >= line:
-                end = letter.position
-                break
-            start, last = letter.after, ""
+    start, end = 0, len(text)
+    for one in read_bash(text).operators:
+        if one.text != "\n":
+            continue
+        if text.count("\n", 0, one.after) >= line:
+            end = one.position
+            break
+        start = one.after
     shown = text[start:end]
     return Command(text.count("\n", 0, start + len(shown) - len(shown.lstrip())) + 1, shown.strip())
 
 
 def _pipes(command: Command, parts: int) -> Iterator[list[Command]]:
     """Every pipe of so many parts in a command line; what is quoted or in brackets separates nothing."""
-    text = command.text
-    pipe: list[tuple[int, int]] = []
-    start = 0
-    for letter in [*_bare(text), _Letter(len(text), ";", 0, len(text))]:
-        position = letter.position
-        around = text[max(position - 1, 0) : position] + text[position + 1 : position + 2]
-        if letter.depth or letter.text not in tuple("|&;") or position < start or ">" in around:
+    text, start = command.text, 0
+    pipe: list[Command] = []
+    for one in [*read_bash(text).operators, Operator(len(text), ";", 0, len(text))]:
+        if one.depth or one.text in "()":
             continue
-        pipe.append((start, position))
-        start = position + 1 + (letter.text != ";" and text[position + 1 : position + 2] in ("|", "&"))
-        if letter.text == "|" and not around.endswith("|"):
+        pipe.append(_cut(command, start, one.position))
+        start = one.after
+        if one.text in _PIPES:
             continue
         if len(pipe) == parts:
-            yield [_cut(command, begin, end) for begin, end in pipe]
+            yield pipe
         pipe = []
 
 
@@ -143,42 +134,12 @@ def _cut(command: Command, begin: int, end: int) -> Command:
     return Command(command.line + command.text.count("\n", 0, begin), piece.strip())
 
 
-class _Letter(NamedTuple):
-    position: int
-    text: str
-    depth: int
-    """How many brackets are around it on its line."""
-    after: int
-    """Where reading goes on: for the end of a line, behind its here-documents."""
-
-
-def _bare(text: str) -> Iterator[_Letter]:
-    """Each letter that bash reads as itself: not quoted, escaped, in a comment or in a here-document."""
-    position = depth = 0
-    ends: list[str] = []
-    while position < len(text):
-        skipped = _SKIPPED.match(text, position)
-        if skipped and not (text[position] == "#" and position and text[position - 1] not in " \t\n;&|("):
-            position = skipped.end()
-            ends += [skipped["ends"]] if skipped["ends"] else []
-            continue
-        letter, after = text[position], position + 1
-        depth = 0 if letter == "\n" else max(0, depth + (letter in "({") - (letter in ")}"))
-        while letter == "\n" and ends:
-            closed = re.compile(rf"^\t*{re.escape(ends.pop(0))}$\n?", re.MULTILINE).search(text, after)
-            after = closed.end() if closed else after
-        yield _Letter(position, letter, depth, after)
-        position = after
-
-
 def _returns(text: str) -> bool:
-    """Whether it may return by itself: not in a function, a comment or a here-document; an `eval` may in a string."""
-    code, read = "", 0
-    for letter in [*_bare(text), _Letter(len(text), "", 0, 0)]:
-        skipped = text[read : letter.position]
-        code += letter.text if skipped.startswith("#") else skipped + letter.text
-        read = letter.after
-    return _RETURN.search(_FUNCTION.sub("", code)) is not None
+    """Whether it may return by itself: not in a function, a comment or a here-document; `eval` and `trap` may do it."""
+    commands = [command.words for command in read_bash(_FUNCTION.sub("", text)).commands]
+    return any(
+        words[0] == "return" or (words[0] == "trap" and "return" in " ".join(words)) for words in commands
+    )
 
 
 def _parses(copy: str) -> bool:

@@ -57,6 +57,9 @@ def failed(text: str, line: int, part: int = 1, parts: int = 1, code: int = 1) -
         ("echo $'it\\'s' # don't\nfalse\n", 2, 2, "false"),
         ("echo ${#x} \\\n  y\n", 2, 1, "echo ${#x} y"),
         ("false", 9, 1, "false"),
+        ("a=(b\n  'c d'\n)\nfalse\n", 2, 1, "a=(b 'c d' )"),
+        ("a |&\n\n  b\n", 3, 1, "a |& b"),
+        ("x=$(\n  false\n)\n", 2, 2, "false"),
     ],
 )
 def test_the_command_that_a_line_belongs_to(text: str, line: int, begins: int, command: str) -> None:
@@ -99,6 +102,8 @@ def test_a_long_command_is_cut() -> None:
         ("a || b | false 2>&1 && c; d & e\n", 1, 2, 2, "snippets/p/a.sh:1: `false 2>&1` failed"),
         ("echo $(a | b) >| x | false\n", 1, 2, 2, "snippets/p/a.sh:1: `false` failed"),
         ("case x in\n x) a | false | c;;\nesac\n", 2, 2, 3, "snippets/p/a.sh:2: `false` failed"),
+        ("{ a | b; } | false\n", 1, 2, 2, "snippets/p/a.sh:1: `false` failed"),
+        ("echo `a | b` { | false\n", 1, 2, 2, "snippets/p/a.sh:1: `false` failed"),
         (
             "(a | false)\n",
             1,
@@ -141,6 +146,10 @@ def test_a_trailing_test_is_no_failure_but_a_return_is(tmp_path: Path) -> None:
     for text, says in (
         ("[[ a == b ]] && echo x\n", ""),
         ("true\nreturn 3\n", "returned status 3"),
+        ("case x in x) return 3;; esac\n", "returned status 3"),
+        ("eval 'true; return 3'\n", "returned status 3"),
+        ("trap 'return 3' DEBUG\n", "returned status 3"),
+        ("cat <<E\nreturn 3\nE\n# return 3\n[[ a == b ]] && echo return\n", ""),
         ("echo 'x\n", "cannot parse it"),
     ):
         copy.write_text(text)
