@@ -395,7 +395,7 @@ class BashExecution(Execution):
         return self._shell.has_reported()
 
     def _take_ending(self) -> Ending:
-        """The answer as bash has reported it."""
+        """Take the ending as bash has reported it."""
         return self._shell.take_ending()
 
     def _make_end(self) -> None:
@@ -469,7 +469,7 @@ def signal_name(exit_code: int) -> str:
 _READ_CALL = {"x86_64": "0", "aarch64": "63"}.get(os.uname().machine, "")
 """Linux's number of `read`, as /proc/PID/syscall writes it."""
 _CHUNK = 2**16
-"""The bytes that a pipe holds."""
+"""Bytes of a read: as much as a pipe holds."""
 _ANSWER_S = 10.0
 _RECORDS = 6
 """What bash reports of a step: ERR trap, exit status, flags, options, where it failed, whether it came to its end."""

@@ -30,7 +30,7 @@ class Row(Told):
     bits_per_value: float
     """Scales included."""
     values: int
-    """Values of all of them together."""
+    """How many values all of them together have."""
     bytes: int
     """Bytes of all of them together, scales included."""
 
@@ -50,7 +50,7 @@ class Inspection(Told):
     format, or `mixed`. Where nothing is quantized, the format of most. `unknown` where a part that counts is in none
     that is known here."""
     declared: str
-    """What the configuration calls it: Model Optimizer's `quant_algo`, compressed-tensors' `format`, `quant_method`."""
+    """The word of the configuration: Model Optimizer's `quant_algo`, otherwise `format` or `quant_method`."""
     method: str
     """`quant_method`: `modelopt`, `compressed-tensors`, `awq`, `gptq`, `mlx`, …; empty where nothing is declared."""
     producer: str
