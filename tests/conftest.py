@@ -46,6 +46,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: programs that tests interrupt would inherit that and never hear it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # The same below nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A reader's shell may ask for colours everywhere; Python 3.13 gives them to tracebacks, which tests read.
 os.environ.pop("FORCE_COLOR", None)
