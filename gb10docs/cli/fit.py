@@ -192,7 +192,7 @@ def _format(found: Model, asked: str) -> Format:
     chosen = (
         found.own if not asked and found.own else _choice(asked or found.format, roofline.FORMATS, "format")
     )
-    if not chosen.suits(found):
+    if not chosen.suits(found.experts):
         raise BadChoice(
             f"the format '{chosen.name}' is for models with experts, and {found.name} has none: "
             "choose another, such as nvfp4"

@@ -46,7 +46,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_script_computes_what_python_does_to_the_digit_shown(page: Page, model: str) -> None:
-    formats = [name for name, one in FORMATS.items() if one.suits(bundled(model))]
+    formats = [name for name, one in FORMATS.items() if one.suits(bundled(model).experts)]
     names = ("format", "machine", "cache", "batch", "context")
     choices = [
         {"model": model, **dict(zip(names, values, strict=True))}

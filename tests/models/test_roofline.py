@@ -703,14 +703,14 @@ def test_every_figure_has_a_source_or_is_an_estimate_of_ours() -> None:
 def test_every_model_can_be_estimated_in_every_format_that_suits() -> None:
     for name in MODELS:
         model = bundled(name)
-        assert FORMATS[model.format].suits(model)
+        assert FORMATS[model.format].suits(model.experts)
         for one in FORMATS.values():
             made = estimate(model, one, GB10, batch=3, context=1000)
             assert math.isfinite(made.ceiling_tok_s)
             assert 0 < made.read_weight_bytes <= made.weight_bytes
-    assert not FORMATS["mxfp4-experts"].suits(bundled("Qwen3-8B"))
-    assert not FORMATS["mxfp4-gguf"].suits(bundled("Qwen3-8B"))
-    assert FORMATS["bf16"].suits(bundled("Qwen3-8B"))
+    assert not FORMATS["mxfp4-experts"].suits(bundled("Qwen3-8B").experts)
+    assert not FORMATS["mxfp4-gguf"].suits(bundled("Qwen3-8B").experts)
+    assert FORMATS["bf16"].suits(bundled("Qwen3-8B").experts)
 
 
 # Configurations.
@@ -1350,7 +1350,7 @@ def test_no_configuration_makes_it_stumble(tmp_path: Path, data: st.DataObject) 
     try:
         found = find(str(tmp_path))
         chosen = found.own or FORMATS.get(found.format)
-        if chosen is not None and chosen.suits(found):
+        if chosen is not None and chosen.suits(found.experts):
             assert math.isfinite(estimate(found, chosen, GB10, context=1000).ceiling_tok_s)
         else:
             assert found.refusal or not found.experts

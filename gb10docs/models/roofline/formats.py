@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.models.checkpoints.declared import UNQUANTIZED, Declared
 from gb10docs.models.roofline.tables import read
-
-if TYPE_CHECKING:
-    from gb10docs.models.roofline.models import Model
 
 CACHES = {"bf16": 2, "fp8": 1}
 """Bytes a value of the KV cache, by the cache's format."""
@@ -52,9 +48,9 @@ class Format:
         """Bytes of so many values of a part."""
         return values * self.bits.get(part, self.others) / 8
 
-    def suits(self, model: Model) -> bool:
-        """Whether the model has what the format quantizes: one for experts alone is none for a dense model."""
-        return model.experts > 0 or not self.bits or "mlp" in self.bits
+    def suits(self, experts: int) -> bool:
+        """Whether a model with so many experts has what it quantizes; what is for experts alone suits no dense one."""
+        return experts > 0 or not self.bits or "mlp" in self.bits
 
 
 FORMATS = {
