@@ -49,7 +49,7 @@ def _declared(root: str) -> str:
 
 
 def _folder(root: str) -> Path | None:
-    """Where the files of a model are: the folder itself, or that of a repository in the hub's cache here."""
+    """Return where the files of a model are: the folder itself, or that of a repository in the hub's cache here."""
     if (Path(root) / "config.json").is_file():
         return Path(root)
     with suppress(ImportError, ValueError):

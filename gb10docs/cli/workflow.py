@@ -119,7 +119,7 @@ def run(selection: Selection, wishes: Wishes, signals: Signals) -> int:
 
 
 def _delivery(plans: list[Plan], root: Path, wishes: Wishes, redactor: Redactor) -> Delivery:
-    """Where reports and evidence go; refuses what cannot be written before anything runs."""
+    """Return where reports and evidence go; it refuses what cannot be written before anything runs."""
     from gb10docs.cli.delivery import Delivery
     from gb10docs.privacy import secrets
     from gb10docs.results import github

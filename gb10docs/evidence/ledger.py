@@ -179,7 +179,7 @@ def flavour_of(stand_in: str) -> str:
 
 
 def ledger_path(root: Path, page: str, target: str, flavour: str = "") -> Path:
-    """Where the ledger of a page (`docs/lessons/lesson-03.md`) on a target lies."""
+    """Return where the ledger of a page (`docs/lessons/lesson-03.md`) on a target lies."""
     name = f"{target}-{flavour}.json" if flavour else f"{target}.json"
     return root / "docs" / "evidence" / Path(page).relative_to("docs").with_suffix("") / name
 

@@ -74,7 +74,7 @@ class Recording:
         }
 
     def ledger_of(self, plan: Plan) -> Path:
-        """Where the ledger of a page's plan lies."""
+        """Return where the ledger of a page's plan lies."""
         return ledger_path(self._root, plan.page.relative, plan.target.name, flavour_of(plan.target.stand_in))
 
     def keep(self, plan: Plan, report: Report) -> Path | None:
@@ -103,7 +103,7 @@ class Recording:
         return path.relative_to(self._root)
 
     def run_of(self, plan: Plan, report: Report) -> Run:
-        """Where and with what a page's run took place."""
+        """Return where and with what a page's run took place."""
         about = {name: value for name, value in asdict(report.machine).items() if name != "target"}
         ended = [step for step in report.steps if came_to_an_end(step)]
         stand_ins = dict.fromkeys(one for step in ended for one in step.stand_ins)

@@ -171,7 +171,7 @@ def date(moment: datetime) -> str:
 
 
 def place_of(target: str) -> int:
-    """Where a target comes among others: the real thing first, those nobody knows last."""
+    """Return where a target comes among others: the real thing first, those nobody knows last."""
     return list(TARGETS).index(target) if target in TARGETS else len(TARGETS)
 
 

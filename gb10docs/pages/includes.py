@@ -98,7 +98,7 @@ def _included(lines: Sequence[str], inside: set[int]) -> Iterator[tuple[int, str
 
 
 def _candidates(name: str, path: Path, root: Path) -> Iterator[Path]:
-    """Where the site may find a file: it depends on settings that only the site knows."""
+    """Yield where the site may find a file: it depends on settings that only the site knows."""
     for base in dict.fromkeys((root, root / "docs", root / "snippets", path.parent)):
         for one in dict.fromkeys((name, _PART.sub("", name))):
             with suppress(OSError, ValueError, RuntimeError):

@@ -170,7 +170,7 @@ def _split(text: str, path: Path) -> tuple[_Header, int]:
 
 
 def _first_line(lines: list[str]) -> int:
-    """Where the header stands if there is one: the first line, or the first with text below a shebang."""
+    """Return where the header stands if there is one: the first line, or the first with text below a shebang."""
     if not lines[0].startswith("#!"):
         return 1
     return next((n for n, line in enumerate(lines[1:], start=2) if line.strip()), 1)

@@ -69,7 +69,7 @@ def find_root(given: Path | None) -> Path:
 
 
 def _here() -> Path:
-    """Where the program was started.
+    """Return the folder in which the program was started.
 
     Raises:
         NoSuchPage: That folder has been deleted since.

@@ -27,5 +27,5 @@ def services_of(pages: Iterable[Page], root: Path) -> Services:
 
 
 def place_of(step: Step) -> str:
-    """Where a step stands, for the beginning of a message: its page, line and snippet."""
+    """Return where a step stands, for the beginning of a message: its page, line and snippet."""
     return f"{step.page}:{step.line} ({step.snippet.name})"

@@ -71,7 +71,7 @@ class Places:
         self._places = dict(sorted({**self._places, **telling}.items(), key=lambda place: -len(place[0])))
 
     def spans(self, data: bytes) -> Iterator[Span]:
-        """Where they stand, longest first."""
+        """Yield where they stand, longest first."""
         for place, word in self._places.items():
             if place in data:
                 if place not in self._patterns:

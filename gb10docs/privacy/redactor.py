@@ -324,7 +324,7 @@ def _alike(text: bytes, begin: int, needle: bytes) -> int:
 
 
 def _continued(text: bytes, begin: int, rest: bytes) -> int:
-    """Where on the line that begins there a secret goes on; -1 where it does not."""
+    """Return where on the line that begins there a secret goes on; -1 where it does not."""
     line_end = text.find(b"\n", begin, begin + _REACH)
     line = text[begin : line_end if line_end >= 0 else begin + _REACH]
     after = rb"(?![A-Za-z0-9])" if len(rest) <= _FIRST_PART else b""

@@ -135,7 +135,7 @@ def _assigned(data: bytes) -> Iterator[Span]:
 
 
 def token_under_way(data: bytes) -> int:
-    """Where a token begins that goes on to the end of the data; its length where none does."""
+    """Return where a token begins that goes on to the end of the data; its length where none does."""
     match = _compiled(_UNDER_WAY).search(data, max(0, len(data) - 200))
     return match.start() if match else len(data)
 

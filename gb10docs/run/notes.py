@@ -92,7 +92,7 @@ class Note:
 
 
 def state_folder() -> Path:
-    """Where this program keeps what outlives it, for this user."""
+    """Return where this program keeps what outlives it, for this user."""
     given = os.environ.get("XDG_STATE_HOME", "")
     try:
         return Path(given if given.startswith("/") else "~/.local/state").expanduser() / "gb10docs"

@@ -325,7 +325,7 @@ class Pump:
 
 
 def path_of(descriptor: int) -> str:
-    """Where another process finds one of ours, to open it anew."""
+    """Return where another process finds one of ours, to open it anew."""
     return f"/proc/{os.getpid()}/fd/{descriptor}"
 
 

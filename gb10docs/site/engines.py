@@ -24,7 +24,7 @@ from gb10docs.site.tables import table
 from gb10docs.standins import rules
 
 MARK = "<!-- table: "
-"""Where a page has it, a table is written."""
+"""A table is written where a page has it."""
 SEEN = "seen on"
 _PLACE = re.compile(r"(<!-- table: ([\w. -]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _ASKED = (

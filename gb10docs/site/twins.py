@@ -73,7 +73,7 @@ def notebook_twin(path: Path, root: Path, markdown: str) -> Twin:
 
 
 def twin_name(path: Path, root: Path) -> str:
-    """Where the twin of a page or notebook lies, below `docs/`."""
+    """Return where the twin of a page or notebook lies, below `docs/`."""
     return path.relative_to(root / "docs").with_suffix(".txt").as_posix()
 
 

@@ -12,7 +12,7 @@ from gb10docs.models.checkpoints.files import Files, document
 
 CONFIG, HF_QUANT_CONFIG, PARAMS = "config.json", "hf_quant_config.json", "params.json"
 OLDER = ("quantize_config.json", "quant_config.json")
-"""Where GPTQ and AWQ tools wrote their part before there was a `quantization_config`."""
+"""The files in which GPTQ and AWQ tools wrote their part before there was a `quantization_config`."""
 
 _MISTRAL: Mapping[str, str] = {
     "dim": "hidden_size",

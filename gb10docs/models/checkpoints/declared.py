@@ -172,7 +172,7 @@ def _method(own: Table, other: Table, *, from_older: bool) -> str:
 
 
 def _bits(own: Table) -> list[object]:
-    """Where the methods with integers keep their bits."""
+    """What stands where the methods with integers keep their bits."""
     inside = table(table(own.get("quant_config")).get("weight_quant_params"))
     return [own.get("bits"), own.get("w_bit"), own.get("nbits"), inside.get("nbits")]
 

@@ -64,7 +64,7 @@ def scheme_of_weight(weight: Weight) -> str:
 
 
 def table_faults(checkpoint: Checkpoint) -> Iterator[str]:
-    """Where the table of quantized layers and the tensors differ, from either side."""
+    """Tell where the table of quantized layers and the tensors differ, from either side."""
     told = checkpoint.declared.layers
     if not told:
         return

@@ -80,7 +80,7 @@ def assumptions(made: Estimate) -> list[str]:
 
 
 def sources(made: Estimate) -> dict[str, str]:
-    """Where the figures come from, by what they are of."""
+    """Return where the figures come from, by what they are of."""
     machine = made.machine
     arithmetic = machine.tflops.get(made.format.arithmetic, machine.tflops[16])
     told = {
