@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gb10docs.errors import GB10DocsError
 from gb10docs.pages.printing import printable
 from gb10docs.pages.tree import read_pages, readable_lessons
-from gb10docs.plan.plan import Action, Crowded, Plan, make_plan
-from gb10docs.plan.target import STAND_INS, choose
+from gb10docs.plan.plan import Action, Crowded, Plan, make_plan, secrets_of
+from gb10docs.plan.target import choose
 from gb10docs.results.observer import Observers
 from gb10docs.results.result import Outcome, Report
 from gb10docs.run.interrupts import INTERRUPTED, Signals
@@ -93,7 +93,7 @@ def run(selection: Selection, wishes: Wishes, signals: Signals) -> int:
 
     root = selection.root
     plans = _plans(selection)
-    redactor = secrets.of_run(root, plans)
+    redactor = secrets.of_run(root, secrets_of(plans))
     delivery = _delivery(plans, root, wishes, redactor)
     stream = sys.stderr if delivery.on_stdout else sys.stdout
     show = console.Console(stream)
@@ -140,14 +140,14 @@ def doctor(root: Path, target: str, allow: frozenset[str]) -> int:
     """
     from gb10docs.machine import hardware
     from gb10docs.pages.need import gigabytes
-    from gb10docs.standins import llamacpp
+    from gb10docs.standins import catalog, llamacpp
 
     seen = hardware.look()
     chosen = choose(target, allow=allow)
     print(
         f"{seen.hardware}, {gigabytes(seen.memory_bytes)} memory, {seen.os}, {seen.arch}, target {chosen.name}"
     )
-    if chosen.stand_in == STAND_INS[0] and (why := llamacpp.lacking()):
+    if chosen.stand_in == catalog.LLAMACPP and (why := llamacpp.lacking()):
         print(f"missing: {why}")
     pages, faults = readable_lessons(root)
     for page in pages:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gb10docs.errors import GB10DocsError
 from gb10docs.pages.header import Checks
 from gb10docs.pages.snippet import LANGUAGES, BadSnippet, Snippet, read_snippet
+from gb10docs.standins import catalog
 
 if TYPE_CHECKING:
     from gb10docs.pages.page import Step
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 CONTRACT = "gb10docs/standins/fields.json"
 """What the stand-in engine knows of the engines that it stands in for."""
-_CONTRACTED = frozenset({"llama.cpp", "llama.cpp in a container"})
-"""Stand-ins that answer by that contract; what is itself vLLM does not."""
 _MENTIONED = re.compile(r"\bsnippets/[\w./-]*\w")
 """Other files of the course that a snippet reads or runs."""
 MISSING, CHANGED = "missing", "changed while it ran"
@@ -104,7 +103,8 @@ def _on_disk(planned: PlannedStep, root: Path) -> Iterator[str]:
         yield f"{IMAGES}#{planned.service.image}"
     yield from (f"{MODELS}#{name}" for name in models_of(step))
     yield from (name for name in _MENTIONED.findall(step.snippet.body) if (root / name).is_file())
-    if any(one.kind == "engine" and one.name in _CONTRACTED for one in planned.stand_ins):
+    engines = (catalog.ENGINES[one.name] for one in planned.stand_ins if one.kind == "engine")
+    if any(one.contract for one in engines):
         yield CONTRACT
 
 

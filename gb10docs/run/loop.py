@@ -19,7 +19,7 @@ from gb10docs.machine import hardware, ports
 from gb10docs.machine.hardware import patience
 from gb10docs.pages import standing_alone
 from gb10docs.pages.page import Step
-from gb10docs.plan.plan import Action, Plan, PlannedStep
+from gb10docs.plan.plan import Action, Plan, PlannedStep, secrets_of
 from gb10docs.privacy import secrets
 from gb10docs.privacy.redactor import Redactor
 from gb10docs.results.observer import Observer
@@ -75,7 +75,7 @@ def run_plans(
     signals.hold()
     reports: list[Report] = []
     stopped: set[str] = set()
-    redactor = redactor or secrets.of_run(root, plans)
+    redactor = redactor or secrets.of_run(root, secrets_of(plans))
     with workplace(root, redactor, signals) as place:
         try:
             nowhere = _prepare(place, plans, fetching)

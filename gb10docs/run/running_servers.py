@@ -9,13 +9,14 @@ from functools import partial
 
 from gb10docs.engines.compose import Service
 from gb10docs.engines.process import EngineProcess
+from gb10docs.engines.server import Server
 from gb10docs.machine import ports
 from gb10docs.machine.hardware import patience
 from gb10docs.plan.plan import PlannedStep
 from gb10docs.results.observer import Observer
 from gb10docs.results.result import StepResult
 from gb10docs.run import servers
-from gb10docs.run.servers import NotReady, Server
+from gb10docs.run.servers import NotReady
 from gb10docs.run.session import Execution
 from gb10docs.run.streams import Pump
 from gb10docs.run.workspace import Workplace

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gb10docs.engines import containers
 from gb10docs.engines.compose import Service
+from gb10docs.engines.server import Server
 from gb10docs.errors import GB10DocsError
 from gb10docs.machine import ports, processes
 from gb10docs.machine.hardware import patience
@@ -19,8 +20,6 @@ from gb10docs.run.streams import Pump
 
 if TYPE_CHECKING:
     import httpx
-
-    from gb10docs.standins.host import Host
 
 PROBE = "What is 12*17? Answer with the number only."
 PROBE_TOKENS = 24
@@ -38,51 +37,6 @@ class NotReady(GB10DocsError):
 
 class NotStopped(GB10DocsError):
     """A server whose port is still open after the step that stops it."""
-
-
-class Server(Protocol):
-    """Something that answers on a port until it is stopped."""
-
-    name: str
-    port: int
-
-    def dead(self) -> str:
-        """Why it is no longer running, empty if it is."""
-
-    def tail(self) -> str:
-        """The last lines of its log."""
-
-    def describe(self) -> list[Container]:
-        """Its containers, if it has any."""
-
-    def stop(self) -> None:
-        """End it."""
-
-
-class StandInServer:
-    """The embedded server, answering for a Compose service."""
-
-    def __init__(self, service: Service, host: Host) -> None:
-        self.name, self.port, self._host = service.name, service.port, host
-
-    def dead(self) -> str:
-        """The port is closed."""
-        if ports.is_open(self.port):
-            return ""
-        self._host.failed = True
-        return f"the stand-in server has ended (log: {self._host.stderr})"
-
-    def tail(self) -> str:
-        """Return the last lines of the stand-in process's own log."""
-        return "\n".join(self._host.stderr.read_text(errors="replace").splitlines()[-20:])
-
-    def describe(self) -> list[Container]:
-        """Return no container, since it is a process."""
-        return []
-
-    def stop(self) -> None:
-        """The port is closed when this returns."""
-        self._host.close(self.name)
 
 
 class ComposeServer:

@@ -9,22 +9,18 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gb10docs.errors import GB10DocsError
 from gb10docs.machine import processes
 from gb10docs.machine.folders import in_use
-from gb10docs.plan.plan import Plan
+from gb10docs.plan.plan import Plan, stand_ins_of
 from gb10docs.plan.targets.real import search_path
 from gb10docs.privacy.redactor import Redactor
 from gb10docs.run import lock, notes
 from gb10docs.run.interrupts import Interrupted, Signals
 from gb10docs.run.notes import Note
 from gb10docs.run.streams import Pump
-
-if TYPE_CHECKING:
-    from gb10docs.standins import nvidia
-    from gb10docs.standins.supply import Supply
+from gb10docs.standins.supply import Order, Supply
 
 FetchProgress = Callable[[int, int], None]
 
@@ -43,7 +39,7 @@ class Workplace:
         self.note, self.signals, self.redactor = note, signals, redactor
         redactor.add_places({f"{scratch}/home": "~", f"{scratch}/": "", f"{self.texts}/": ""})
         self.environment: Mapping[str, str] = {}
-        self.supply: Supply | nvidia.Supply | None = None
+        self.supply: Supply | None = None
         self._stand_ins: Mapping[str, str] = {}
         self._identity = note.run
         processes.adopt_orphans()
@@ -56,37 +52,27 @@ class Workplace:
             Interrupted: A signal came meanwhile; what has been started is ended by `close`.
         """
         marked = {processes.MARK: self._identity}
-        if plans[0].target.name in {"cpu", "nvidia"}:
+        order = Order(
+            stand_ins=stand_ins_of(plans),
+            texts=tuple(planned.step.snippet.text for plan in plans for planned in plan.steps),
+            root=self.root,
+            scratch=self.scratch,
+            log=Path(self.log("stand-in.log")),
+            marked=marked,
+            progress=self._or_stop(fetching),
+        )
+        if start := plans[0].target.supply(order):
             pump = Pump(self.signals)
             try:
-                pump.call(lambda: self._obtain(plans, marked, fetching), math.inf)
+                pump.call(lambda: self._obtain(start), math.inf)
             finally:
                 pump.close()
         self.environment = {**os.environ, **self._stand_ins, "PATH": search_path(), **marked}
 
-    def _obtain(
-        self, plans: Sequence[Plan], marked: Mapping[str, str], fetching: FetchProgress | None
-    ) -> None:
+    def _obtain(self, start: Callable[[], Supply]) -> None:
         """Have the stand-ins, and the variables that lead to them."""
-        if plans[0].target.name == "cpu":
-            from gb10docs.standins.supply import Supply
-
-            progress, log = self._or_stop(fetching), self._stand_in_log()
-            self.supply = Supply(plans, self.root, self.scratch, marked, progress, log)
-        else:
-            from gb10docs.standins import nvidia
-
-            self.supply = nvidia.Supply(plans, self.scratch)
+        self.supply = start()
         self._stand_ins = self.supply.environment()
-
-    def _stand_in_log(self) -> Path:
-        """Where the stand-in's log outlives the run, should it be needed; else it goes with the run."""
-        log = Path(self.log("stand-in.log"))
-        try:
-            log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError:
-            return self.scratch / log.name
-        return log
 
     def _or_stop(self, fetching: FetchProgress | None) -> FetchProgress:
         """What ends a download that nobody waits for any more."""

@@ -17,6 +17,7 @@ from gb10docs.site import glossary, schemas
 from gb10docs.site.commands import Command, Parameter, commands, options_of
 from gb10docs.site.steps_json import PageSteps
 from gb10docs.site.tables import Schema, sections, table
+from gb10docs.standins import catalog
 
 FOLDER = "reference"
 EXAMPLES = {
@@ -183,7 +184,7 @@ def _needs_and_targets() -> str:
     met = ((f"`{need.Need(kind, value)}`", real, other) for kind, (value, real, other) in NEEDS.items())
     known = (name for name in target.NAMES if name != "auto")
     machines = ((f"`{name}`", *TARGETS[name]) for name in known)
-    stand_ins = ((f"`{name}`", *STAND_INS[name]) for name in target.STAND_INS)
+    stand_ins = ((f"`{name}`", *STAND_INS[name]) for name in catalog.CHOICES)
     return (
         f"{_NEEDS}\n{table(('Need', 'Met on `gb10` by', 'On `cpu` instead by'), met)}\n"
         f"## Targets\n\n{_AUTO}\n{table(('Target', 'Machine', 'What runs'), machines)}\n"
@@ -215,7 +216,7 @@ def missing(app: click.Group) -> Iterator[str]:
     yield from (f"command {one.name}" for one in commands(app) if one.name not in EXAMPLES)
     yield from (f"need {kind}" for kind in sorted((need.PLAIN | need.WITH_VALUE) ^ NEEDS.keys()))
     yield from (f"target {name}" for name in sorted(({*target.NAMES} - {"auto"}) ^ TARGETS.keys()))
-    yield from (f"stand-in {name}" for name in sorted({*target.STAND_INS} ^ STAND_INS.keys()))
+    yield from (f"stand-in {name}" for name in sorted({*catalog.CHOICES} ^ STAND_INS.keys()))
 
 
 _ABOUT = {

@@ -19,8 +19,9 @@ from gb10docs.pages.need import Need
 from gb10docs.pages.page import Page, Step
 from gb10docs.pages.tree import with_foundations
 from gb10docs.plan.plan import makers
-from gb10docs.plan.targets.cpu import HUB, Cpu
+from gb10docs.plan.targets.cpu import Cpu
 from gb10docs.results.result import StandIn
+from gb10docs.standins.catalog import HUB, HUBS
 
 _TITLE = re.compile(r"""title=(?:"([^"]*)"|'([^']*)')""")
 _TAB = re.compile(r'( *)===[!+]? ?"(.*)"')
@@ -120,7 +121,7 @@ def stand_ins(page: Page, root: Path) -> dict[str, tuple[StandIn, ...]]:
 def _own_stand_ins(step: Step, root: Path) -> Iterator[StandIn]:
     cpu, header = Cpu(frozenset()), step.snippet.header
     if Need("network", HUB) in header.needs and not header.serves:
-        yield StandIn(kind="hub", name="local hub", instead_of=HUB)
+        yield StandIn(kind="hub", name=HUBS[HUB], instead_of=HUB)
     for need in header.makes:
         model = cpu.model(need.value, step) if need.kind == "model" else None
         if model:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gb10docs.standins import logprobs
+from gb10docs.standins.catalog import SIGNATURE
 from gb10docs.standins.rules import (
     CONTEXT,
     Body,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-STAND_IN = "llamacpp/SmolLM2-135M-Instruct"
 HEADER = "x-gb10docs-stand-in"
 PATIENCE_S = 600
 LONGEST_ANSWER = 1024
@@ -330,7 +330,7 @@ def _marked(inner: ASGIApp) -> ASGIApp:
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         async def marking(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (HEADER.encode(), STAND_IN.encode())]
+                message["headers"] = [*message["headers"], (HEADER.encode(), SIGNATURE.encode())]
             await send(message)
 
         await inner(scope, receive, marking)

@@ -12,9 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gb10docs.plan.targets.cpu import MODEL
-from gb10docs.plan.targets.nvidia import MARK
 from gb10docs.standins import checkpoint, nvfp4, weights, widened
+from gb10docs.standins.catalog import MARK, MODEL
 
 SERVED, BASE = "nvidia/Qwen3-8B-NVFP4", "Qwen/Qwen3-14B"
 

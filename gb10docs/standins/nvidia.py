@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from gb10docs.engines.compose import Service
 from gb10docs.engines.vllm import VllmProcess
-from gb10docs.plan.plan import Plan
-from gb10docs.plan.targets.nvidia import hub_folder
 from gb10docs.standins import hub
 from gb10docs.standins.llamacpp import Listener
 
 
-class Supply:
+class FolderSupply:
     """A folder of checkpoints served as a hub, and vLLM for the services of pages.
 
     Args:
-        plans: What is to run.
+        folder: The checkpoints; None where models come from the hub itself.
         scratch: The run's temporary folder.
+        vllm: The distribution of vLLM that answers.
     """
 
-    def __init__(self, plans: Sequence[Plan], scratch: Path) -> None:
-        self._package, self._scratch = plans[0].target.vllm, scratch
-        folder = hub_folder()
+    def __init__(self, folder: Path | None, scratch: Path, *, vllm: str) -> None:
+        self._package, self._scratch = vllm, scratch
         self._hub = Listener(hub.app(_checkpoints(folder)), log_level="warning") if folder else None
 
     def environment(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.standins.catalog import SIGNATURE
 
 Body = dict[str, Any]
 Route = Literal["chat", "completions"]
@@ -193,7 +194,7 @@ def _check_content(content: Any) -> None:
                 400, "content must be text, or a list of parts that have a type.", param="messages"
             )
         if kind != "text":
-            message = f"the stand-in llamacpp/SmolLM2-135M-Instruct reads text alone, no {kind}"
+            message = f"the stand-in {SIGNATURE} reads text alone, no {kind}"
             raise RefusalError(501, message, "NotImplementedError", "messages")
         if not isinstance(part.get("text"), str):
             raise MalformedError(400, "A part of type text needs its text.")
@@ -298,7 +299,5 @@ def _check_carried(accepted: Body) -> None:
         able.add("add_generation_prompt")
     for name, value in accepted.items():
         if name not in able and value not in ([], {}) and value != llamacpp["harmless"].get(name):
-            message = (
-                f"the stand-in llamacpp/SmolLM2-135M-Instruct cannot carry out '{name}': {json.dumps(value)}"
-            )
+            message = f"the stand-in {SIGNATURE} cannot carry out '{name}': {json.dumps(value)}"
             raise RefusalError(501, message, "NotImplementedError", name)

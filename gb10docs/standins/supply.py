@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gb10docs.engines.compose import FILE, OVERRIDE, Service
-from gb10docs.plan.plan import Action, Plan
-from gb10docs.plan.targets.cpu import VLLM
-from gb10docs.run.servers import Server, StandInServer
+from gb10docs.engines.server import Server
+from gb10docs.machine import ports
+from gb10docs.results.result import Container, StandIn
 from gb10docs.standins import home
+from gb10docs.standins.catalog import CONTAINED, REAL_ON_CPU
 
 if TYPE_CHECKING:
     from gb10docs.standins.host import Host
@@ -22,45 +24,87 @@ CONTEXT = 8192
 """Tokens a service may hold where its Compose file does not say."""
 
 
-class Supply:
-    """What the stand-ins of some plans need; nothing is started that they do not use.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the stand-ins of a run are wanted for, and where they may work."""
+
+    stand_ins: frozenset[StandIn]
+    """Of all steps that will not be skipped."""
+    texts: tuple[str, ...]
+    """What the steps run."""
+    root: Path
+    """The tree that the pages are in."""
+    scratch: Path
+    """The run's temporary folder."""
+    log: Path
+    """Where the embedded server's log outlives the run, should it be needed."""
+    marked: Mapping[str, str]
+    """Environment of whatever is started."""
+    progress: Callable[[int, int], None] | None = None
+    """Told bytes received and bytes in all while the model is fetched, which happens once a machine."""
+
+
+class Supply(Protocol):
+    """The stand-ins of a run."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables that a session gets on top of the user's own."""
+
+    def serve(self, service: Service, model: str, environment: Mapping[str, str], /) -> Server:
+        """Answer for a Compose service on its port; `model` is the repository that the page serves."""
+
+    def processes(self) -> set[int]:
+        """Those of the stand-ins, which no page has started."""
+
+    def close(self) -> None:
+        """End them."""
+
+
+class StandInServer:
+    """The embedded server, answering for a Compose service."""
+
+    def __init__(self, service: Service, host: Host) -> None:
+        self.name, self.port, self._host = service.name, service.port, host
+
+    def dead(self) -> str:
+        """The port is closed."""
+        if ports.is_open(self.port):
+            return ""
+        self._host.failed = True
+        return f"the stand-in server has ended (log: {self._host.stderr})"
+
+    def tail(self) -> str:
+        """Return the last lines of the stand-in process's own log."""
+        return "\n".join(self._host.stderr.read_text(errors="replace").splitlines()[-20:])
+
+    def describe(self) -> list[Container]:
+        """None: it is no container."""
+        return []
+
+    def stop(self) -> None:
+        """The port is closed when this returns."""
+        self._host.close(self.name)
+
+
+class EmbeddedSupply:
+    """A small model behind a real server, a local hub and a throwaway home; nothing is started that is not ordered.
 
     Args:
-        root: The tree that the pages are in.
-        scratch: The run's temporary folder.
-        marked: Environment of whatever is started.
-        progress: Told bytes received and bytes in all while the model is fetched, which happens once a machine.
-        log: Where the embedded server's log is kept, should it fail.
+        order: What is wanted.
+        vllm: The distribution of vLLM that answers for services of that engine; empty where the small model does.
     """
 
-    def __init__(
-        self,
-        plans: Sequence[Plan],
-        root: Path,
-        scratch: Path,
-        marked: Mapping[str, str],
-        progress: Callable[[int, int], None] | None,
-        log: Path,
-    ) -> None:
-        self._stand_ins = {
-            one
-            for plan in plans
-            for planned in plan.steps
-            if planned.action is not Action.SKIP
-            for one in planned.stand_ins
-        }
-        self._scratch, self._vllm = scratch, plans[0].target.vllm
+    def __init__(self, order: Order, *, vllm: str = "") -> None:
+        self._stand_ins, self._scratch, self._vllm = order.stand_ins, order.scratch, vllm
         self._image = ""
-        self._home = scratch / "home"
-        texts = (planned.step.snippet.text for plan in plans for planned in plan.steps)
-        home.seed(self._home, user_home=Path.home(), texts=texts)
-        hosted = any(one.name != VLLM for one in self._stand_ins)
-        self._host = self._start_host(log, marked, progress) if hosted else None
-        contained = plans[0].target.in_containers and any(one.kind == "engine" for one in self._stand_ins)
-        if self._host and contained:
+        self._home = order.scratch / "home"
+        home.seed(self._home, user_home=Path.home(), texts=order.texts)
+        names = {one.name for one in self._stand_ins}
+        self._host = self._start_host(order) if names - {REAL_ON_CPU.label} else None
+        if self._host and CONTAINED.label in names:
             from gb10docs.standins import image
 
-            self._image = image.obtain(root, self._host.gguf, scratch)
+            self._image = image.obtain(order.root, self._host.gguf, order.scratch)
 
     def environment(self) -> dict[str, str]:
         """The variables that a session gets on top of the user's own."""
@@ -127,17 +171,24 @@ class Supply:
         shutil.copy(self._host.gguf, folder / f"{name}-Q4_K_M.gguf")
         return folder
 
-    def _start_host(
-        self, log: Path, marked: Mapping[str, str], progress: Callable[[int, int], None] | None
-    ) -> Host:
+    def _start_host(self, order: Order) -> Host:
         from gb10docs.machine import extras
         from gb10docs.standins import checkpoint, weights
         from gb10docs.standins.host import Host
 
         extras.require("stand-ins")
         store = weights.default_store()
-        gguf = weights.smollm2(store, progress=progress)
-        host = Host(gguf, stderr=log, env={**os.environ, **marked})
+        gguf = weights.smollm2(store, progress=order.progress)
+        host = Host(gguf, stderr=_log(order), env={**os.environ, **order.marked})
         host.start()
         self._checkpoint = checkpoint.smollm2(gguf, store)
         return host
+
+
+def _log(order: Order) -> Path:
+    """Where the embedded server writes; into the run's own folder, and gone with it, where no other can be had."""
+    try:
+        order.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return order.scratch / order.log.name
+    return order.log

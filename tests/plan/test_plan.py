@@ -17,6 +17,7 @@ from gb10docs.plan.targets import real
 from gb10docs.plan.targets.cpu import Cpu
 from gb10docs.plan.targets.real import Real
 from gb10docs.results.result import Machine, StandIn
+from gb10docs.standins.supply import Order
 
 ROOT = Path(__file__).resolve().parents[2]
 HUB = StandIn(kind="hub", name="local hub", instead_of="huggingface.co")
@@ -42,6 +43,9 @@ class Lacking:
         return None
 
     def model(self, _name: str, _step: Step, /) -> None:
+        return None
+
+    def supply(self, _order: Order, /) -> None:
         return None
 
 

@@ -13,8 +13,7 @@ from real import plain as plain
 from real import w4a4 as w4a4
 from real import weight_only as weight_only
 
-from gb10docs.plan.targets import nvidia
-from gb10docs.standins import folder, nvfp4, widened
+from gb10docs.standins import catalog, folder, nvfp4, widened
 
 pytestmark = pytest.mark.engines
 
@@ -80,7 +79,7 @@ def test_a_folder_for_a_gpu_without_a_hub(tmp_path: Path) -> None:
     served = tmp_path / "hub" / folder.SERVED
     assert inspect(served, "w4a16_nvfp4").returncode == 0
     assert json.loads((served / "config.json").read_text())["hidden_size"] == widened.WIDTH
-    assert json.loads((served / nvidia.MARK).read_text()) == {
+    assert json.loads((served / catalog.MARK).read_text()) == {
         "name": "SmolLM2-135M-Instruct, 768 wide, in NVFP4"
     }
     assert (tmp_path / "hub" / folder.BASE / "model.safetensors").is_file()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gb10docs.engines import ON_GPU
@@ -12,15 +14,13 @@ from gb10docs.machine import environments
 from gb10docs.pages.need import Need
 from gb10docs.pages.page import Step
 from gb10docs.plan.target import Met, Unmet
-from gb10docs.plan.targets.cpu import HUB
 from gb10docs.plan.targets.real import Real
 from gb10docs.results.result import StandIn
+from gb10docs.standins.catalog import HUB, HUB_FOLDER, MARK, REAL_ON_GPU
+from gb10docs.standins.supply import Order, Supply
 
-ENGINE = "vLLM as a process"
 FOLDER = "GB10DOCS_HUB"
 """Names a folder of checkpoints that stands in for the hub: `FOLDER/nvidia/Qwen3-8B-NVFP4/config.json`."""
-MARK = "stand-in.json"
-"""In a checkpoint that is not the model whose place it has: its real name, under `name`."""
 
 
 class Nvidia(Real):
@@ -41,7 +41,7 @@ class Nvidia(Real):
             absent = [made.value for made in header.makes if not (folder / made.value).is_dir()]
             if absent:
                 return Unmet(f"network: {FOLDER} holds no {', '.join(absent)}; put it there")
-            return Met(StandIn(kind="hub", name="local hub folder", instead_of=HUB))
+            return Met(StandIn(kind="hub", name=HUB_FOLDER, instead_of=HUB))
         return super().meet(need, step)
 
     def engine(self, service: Service, /) -> StandIn | Unmet | None:
@@ -50,7 +50,7 @@ class Nvidia(Real):
             return Unmet(f"engine: {service.engine} runs in its container only; run it on a GB10")
         if not environments.python_with((self.vllm,)):
             return Unmet(f"engine: {environments.missing((self.vllm,))}")
-        return StandIn(kind="engine", name=ENGINE, instead_of=service.name)
+        return StandIn(kind="engine", name=REAL_ON_GPU.label, instead_of=service.name)
 
     def model(self, name: str, step: Step, /) -> StandIn | None:
         """What the folder holds under the model's name, where that is another model."""
@@ -59,6 +59,12 @@ class Nvidia(Real):
         if mark is None or Need("network", HUB) not in step.snippet.header.needs or not mark.is_file():
             return None
         return StandIn(kind="model", name=str(json.loads(mark.read_text())["name"]), instead_of=name)
+
+    def supply(self, order: Order, /) -> Callable[[], Supply] | None:
+        """VLLM as a process, and the folder as a hub."""
+        from gb10docs.standins.nvidia import FolderSupply
+
+        return partial(FolderSupply, hub_folder(), order.scratch, vllm=self.vllm)
 
 
 def hub_folder() -> Path | None:

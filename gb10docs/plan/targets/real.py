@@ -17,6 +17,7 @@ from gb10docs.pages.need import GRANTED, Need, gigabytes
 from gb10docs.pages.page import Step
 from gb10docs.plan.target import Met, Unmet
 from gb10docs.results.result import StandIn
+from gb10docs.standins.supply import Order, Supply
 
 
 class Real:
@@ -50,6 +51,10 @@ class Real:
 
     def model(self, _name: str, _step: Step, /) -> StandIn | None:
         """Return None, since the model is the page's own."""
+        return None
+
+    def supply(self, _order: Order, /) -> Callable[[], Supply] | None:
+        """None: nothing stands in."""
         return None
 
     def _gpu(self) -> Met | Unmet:
