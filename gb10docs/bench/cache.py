@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gb10docs.bench.identity import Identity
+from gb10docs.engines import engine
 from gb10docs.models.checkpoints import configuration
 from gb10docs.models.checkpoints.checkpoint import open_checkpoint
 from gb10docs.models.checkpoints.documents import BadCheckpointError
@@ -19,9 +20,6 @@ _TOLD = re.compile(r"(?:--kv[-_]cache[-_]dtype|--cache-type-k|-ctk)[=\s]+[\"']?(
 
 _SIXTEEN_BITS = frozenset({"bf16", "bfloat16", "fp16", "f16", "float16", "half"})
 
-_OF_GGUF = frozenset({"llamacpp", "ollama"})
-"""Engines whose files declare no cache: it has 16 bits unless they are told otherwise."""
-
 
 def format_of(server: Identity, model: Model) -> str:
     """`bf16` for any with 16 bits, `fp8` for either of its kinds, or what else the engine or the checkpoint calls it.
@@ -31,7 +29,7 @@ def format_of(server: Identity, model: Model) -> str:
     told = [found["format"].lower() for found in _TOLD.finditer(" ".join(server.flags))]
     said = told[-1] if told else "auto"
     if said == "auto":
-        said = "bf16" if server.engine in _OF_GGUF else _declared(server.root) or model.cache
+        said = "bf16" if engine(server.engine).loads_gguf else _declared(server.root) or model.cache
     return "bf16" if said in _SIXTEEN_BITS else "fp8" if said.startswith("fp8") else said
 
 

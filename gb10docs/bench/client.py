@@ -16,7 +16,7 @@ from gb10docs.bench.address import NoServerError
 from gb10docs.bench.metrics import Request
 from gb10docs.bench.sse import Arrival
 from gb10docs.bench.stream import BrokenStreamError
-from gb10docs.engines.dialects import Dialect
+from gb10docs.engines.engine import Engine
 from gb10docs.errors import GB10DocsError
 
 if TYPE_CHECKING:
@@ -234,9 +234,7 @@ def _watched() -> aiohttp.TraceConfig:
     return watched
 
 
-def chat_body(
-    model: str, prompt: str, output_tokens: int, thinking: bool, dialect: Dialect
-) -> dict[str, Any]:
+def chat_body(model: str, prompt: str, output_tokens: int, thinking: bool, engine: Engine) -> dict[str, Any]:
     """A streaming request of exactly so many tokens, as far as the engine can be told."""
     return {
         "model": model,
@@ -244,9 +242,9 @@ def chat_body(
         "max_tokens": output_tokens,
         "temperature": 0,
         "stream": True,
-        "stream_options": dialect.stream_options,
-        **dialect.fixed_length,
-        **dialect.thinking(thinking),
+        "stream_options": engine.stream_options,
+        **engine.fixed_length,
+        **engine.thinking(thinking),
     }
 
 

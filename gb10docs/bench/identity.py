@@ -10,27 +10,7 @@ from gb10docs.bench import launch, words
 from gb10docs.bench.address import NoServerError
 from gb10docs.bench.client import NoModelError, Server
 from gb10docs.bench.launch import Launch
-
-_OWNERS = {
-    "vllm": "vllm",
-    "llamacpp": "llamacpp",
-    "sglang": "sglang",
-    "library": "ollama",
-    "tensorrt_llm": "trtllm",
-}
-"""What `owned_by` in `/v1/models` says, by engine; an image's name is asked first."""
-
-_IMAGES = {"tensorrt-llm": "trtllm", "/nim/": "nim", "vllm": "vllm", "sglang": "sglang", "ollama": "ollama"}
-"""Parts of an image's name, by engine."""
-
-_VERSIONS = (
-    ("/version", "version"),  # vLLM, TensorRT-LLM
-    ("/api/version", "version"),  # Ollama
-    ("/server_info", "version"),  # SGLang
-    ("/v1/version", "release"),  # NIM
-    ("/props", "build_info"),  # llama.cpp
-)
-"""Where an engine tells its version, and under which key."""
+from gb10docs.engines import ENGINES
 
 
 @dataclass(frozen=True)
@@ -42,7 +22,7 @@ class Identity:
     """The served model's name."""
 
     engine: str = ""
-    """`trtllm`, `vllm`, `sglang`, `ollama`, `nim` or `llamacpp`."""
+    """Its name, as in `gb10docs.engines.ENGINES`."""
 
     version: str = ""
     """The engine's."""
@@ -84,7 +64,7 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
     listed = await _listed(server, model)
     entry = next((each for each in listed if each["id"] == model), listed[0] if listed else {})
     started = launch.find(server.port) if server.local else Launch()
-    engine = engine or _first(_IMAGES, started.image) or _OWNERS.get(str(entry.get("owned_by")), "")
+    engine = engine or _by_image(started.image) or _by_owner(str(entry.get("owned_by", "")))
     longest = entry.get("max_model_len")
     return Identity(
         url=server.url,
@@ -111,7 +91,7 @@ async def _listed(server: Server, model: str) -> list[dict[str, Any]]:
 
 
 async def _version(server: Server) -> str:
-    for path, key in _VERSIONS:
+    for path, key in dict.fromkeys(one.version for one in ENGINES.values()):
         said = None
         with suppress(NoServerError):
             said = await server.get(path)
@@ -120,5 +100,11 @@ async def _version(server: Server) -> str:
     return ""
 
 
-def _first(names: dict[str, str], image: str) -> str:
-    return next((engine for part, engine in names.items() if part in image), "")
+def _by_image(image: str) -> str:
+    """The engine whose images are called so; empty for any other's."""
+    return next((one.name for one in ENGINES.values() if one.image and one.image in image), "")
+
+
+def _by_owner(owner: str) -> str:
+    """The engine that says so in `owned_by`; empty where none does."""
+    return next((one.name for one in ENGINES.values() if one.owner and one.owner == owner), "")

@@ -8,7 +8,8 @@ import sys
 from gb10docs.bench.address import NoServerError
 from gb10docs.bench.client import NoModelError, Server
 from gb10docs.bench.identity import Identity, identify
-from gb10docs.engines.dialects import DIALECTS, dialect
+from gb10docs.engines import ENGINES
+from gb10docs.engines import engine as engine_called
 from gb10docs.errors import GB10DocsError
 
 _HOST = "http://127.0.0.1"
@@ -25,7 +26,7 @@ def choose(engine: str = "") -> str:
         GB10DocsError: The engine is not known, nothing answers, or there is a choice and no terminal.
     """
     if engine:
-        return f"{_HOST}:{dialect(engine).ports[0]}"
+        return f"{_HOST}:{engine_called(engine).ports[0]}"
     found = asyncio.run(_answering())
     if not found:
         ports = ", ".join(f"{port} ({title})" for port, title in _ports().items())
@@ -44,7 +45,7 @@ def choose(engine: str = "") -> str:
 
 def _ports() -> dict[int, str]:
     """The engine that the course's pages have at each port."""
-    return {port: each.title for each in DIALECTS for port in each.ports}
+    return {port: each.title for each in ENGINES.values() for port in each.ports}
 
 
 async def _answering() -> list[Identity]:
@@ -64,6 +65,6 @@ def _asked(found: list[Identity]) -> str:
     import click
 
     for place, each in enumerate(found, start=1):
-        click.echo(f"{place}  {dialect(each.engine).title:26}  {each.model:24}  {each.url}", err=True)
+        click.echo(f"{place}  {engine_called(each.engine).title:26}  {each.model:24}  {each.url}", err=True)
     chosen: int = click.prompt("Measure which", type=click.IntRange(1, len(found)), default=1, err=True)
     return found[chosen - 1].url

@@ -18,7 +18,8 @@ from gb10docs.bench.metrics import Run
 from gb10docs.bench.results import Result
 from gb10docs.bench.stream import NoTextError
 from gb10docs.bench.workload import Level, Workload, prompt
-from gb10docs.engines.dialects import Dialect, dialect
+from gb10docs.engines import engine
+from gb10docs.engines.engine import Engine
 from gb10docs.machine import hardware
 
 Watch = Callable[[Level, Progress], None]
@@ -79,7 +80,7 @@ class _Session:
         """Find out who answers, then measure each level."""
         async with Server(self.url) as server:
             self.identity = await identify(server, engine=self.engine, model=self.model)
-            spoken = dialect(self.identity.engine)
+            spoken = engine(self.identity.engine)
             prompt_tokens, stand_in = await self._probe(server, spoken)
             self.identity = replace(self.identity, stand_in=stand_in or other_model(self.identity))
             self.ceiling = find_ceiling(self.identity, self.machine)
@@ -87,7 +88,7 @@ class _Session:
             for level in self.workload.levels():
                 await self._level(server, spoken, level, tokens_per_word)
 
-    async def _probe(self, server: Server, spoken: Dialect) -> tuple[int, str | None]:
+    async def _probe(self, server: Server, spoken: Engine) -> tuple[int, str | None]:
         """One short request: how many tokens the server makes of our words, and what answers in its place.
 
         A model that reasons unseen may have shown nothing until then.
@@ -99,7 +100,7 @@ class _Session:
             return silent.prompt_tokens, silent.stand_in
         return request.prompt_tokens, request.stand_in
 
-    async def _level(self, server: Server, spoken: Dialect, level: Level, tokens_per_word: float) -> None:
+    async def _level(self, server: Server, spoken: Engine, level: Level, tokens_per_word: float) -> None:
         tokens = level.context + self.workload.prompt_tokens
 
         def body() -> dict[str, object]:
@@ -113,7 +114,7 @@ class _Session:
         await load.run(server, body, level.requests, level.concurrency, progress)
 
     def _body(
-        self, spoken: Dialect, tokens: int, tokens_per_word: float, output_tokens: int
+        self, spoken: Engine, tokens: int, tokens_per_word: float, output_tokens: int
     ) -> dict[str, object]:
         text = prompt(tokens, tokens_per_word)
         return chat_body(self.identity.model, text, output_tokens, self.workload.thinking, spoken)

@@ -10,7 +10,8 @@ from textwrap import fill
 from gb10docs.bench.metrics import Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.workload import named
-from gb10docs.engines.dialects import TITLES, dialect
+from gb10docs.engines import ENGINES
+from gb10docs.engines import engine as engine_called
 from gb10docs.pages import markdown_text
 
 LEGEND = (
@@ -52,7 +53,7 @@ def render(results: Sequence[Result]) -> str:
 def heading(result: Result) -> str:
     """Who was measured, where and when, as far as it is known."""
     server = result.server
-    engine = "" if server.stand_in else f"{TITLES.get(server.engine, server.engine)} {server.version}".strip()
+    engine = "" if server.stand_in else f"{_title(server.engine)} {server.version}".strip()
     where = result.machine.hardware if server.local else server.url
     known = (model(result), engine, where, f"{result.when} UTC", _asked(result))
     return fill(f"{result.label}: {', '.join(each for each in known if each)}", WIDTH)
@@ -60,7 +61,7 @@ def heading(result: Result) -> str:
 
 def _asked(result: Result) -> str:
     workload = result.workload
-    switch = ("off", "on")[workload.thinking] if dialect(result.server.engine).thinks_by else "not set"
+    switch = ("off", "on")[workload.thinking] if engine_called(result.server.engine).thinks_by else "not set"
     return f"about {workload.prompt_tokens} tokens in, {workload.output_tokens} out, thinking {switch}"
 
 
@@ -186,3 +187,8 @@ def short(value: float | None) -> str:
 
 def _digits(value: float) -> int:
     return 0 if value >= 100 else 1 if value >= 10 else 2
+
+
+def _title(engine: str) -> str:
+    """An engine's name as people write it; a recorded one may be unknown by now."""
+    return ENGINES[engine].title if engine in ENGINES else engine

@@ -7,35 +7,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from gb10docs.engines import ENGINES, engine
+from gb10docs.engines.engine import PLAIN, Engine
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.pages import yaml_text
 
 FILE, OVERRIDE = "compose.yaml", "standin.yaml"
 """A Compose file, and what beside it swaps the images of its services where a stand-in answers."""
 _FILES = (FILE, "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-_SERVED_NAME = ("--served-model-name", "--served_model_name", "--alias")
-_MODEL = ("--model", "--model-path", "-m")
 _PORT = ("--port",)
 _SWITCH = re.compile(
     r"--(?:no|enable|disable|enforce|trust|use|skip|allow|async|return|verbose)[-_]|--verbose$|-v$"
 )
 """Options of these engines that take no value."""
 _NUMBER = re.compile(r"-[0-9.]+")
-_MAX_LENGTH = ("--max-model-len", "--max_seq_len", "--context-length")
-_ENGINES = {
-    "trtllm-serve": "trtllm",
-    "vllm": "vllm",
-    "sglang.launch_server": "sglang",
-    "ollama": "ollama",
-    "llama-server": "llamacpp",
-    "nim": "nim",
-}
-_NIM, _NIM_OPTIONS = (
-    "nvcr.io/nim/",
-    {"NIM_MODEL_PATH": "--model", "NIM_SERVED_MODEL_NAME": "--served-model-name"},
-)
-"""A NIM image starts its engine by itself; what that is told through the environment is an option elsewhere."""
-
+_STARTED_BY = {one.program: one for one in ENGINES.values()}
+"""Engines by the word of a command that starts them."""
 
 _AS_LISTS = {
     "command": "[vllm, serve, MODEL]",
@@ -45,7 +32,6 @@ _AS_LISTS = {
 }
 _COLON = re.compile(r":(?![^{]*\})")
 """Between the parts of a mount, not within `${NAME:-default}`."""
-_NAMES_ITS_MODEL = frozenset({"vllm", "trtllm", "sglang"})
 
 
 class BadService(GB10DocsError):
@@ -152,16 +138,16 @@ def read_command(words: list[str]) -> Command:
     """Read the command list of a service."""
     program = PurePosixPath(words[0]).name if words else ""
     called = [program, *words[1:]]
-    at = next((position for position, word in enumerate(called) if word in _ENGINES), -1)
-    engine = _ENGINES[called[at]] if at >= 0 else ""
-    model = _model(words[at + 1 :])
-    named = _option(words, _SERVED_NAME)
+    at = next((position for position, word in enumerate(called) if word in _STARTED_BY), -1)
+    starts = _STARTED_BY[called[at]] if at >= 0 else PLAIN
+    model = _model(words[at + 1 :], starts)
+    named = _option(words, starts.served_name_options)
     return Command(
-        engine=engine,
+        engine=starts.name,
         model=model,
-        served_name=named or (PurePosixPath(model).name if engine == "trtllm" else model),
+        served_name=named or (PurePosixPath(model).name if starts.serves_by_folder else model),
         port=_option(words, _PORT),
-        max_model_len=_option(words, _MAX_LENGTH) or "0",
+        max_model_len=_option(words, starts.length_options) or "0",
     )
 
 
@@ -201,13 +187,13 @@ def _parse(text: str) -> Any:
 
 def _service(name: str, table: dict[str, Any], file: Path, project: str) -> Service:
     command = [*_words("entrypoint", name, table, file), *_words("command", name, table, file)]
-    said = read_command([*_nim(table), *command])
+    said = read_command([*_of_image(table), *command])
     if not said.engine:
         raise BadService(
             f"{file}: the command of '{name}' starts no engine that is known here: "
-            f"write one of {', '.join(_ENGINES)}"
+            f"write one of {', '.join(_STARTED_BY)}"
         )
-    if not said.model and said.engine in _NAMES_ITS_MODEL:
+    if not said.model and engine(said.engine).names_its_model:
         raise BadService(
             f"{file}: the command of '{name}' does not say which model it loads: "
             "name it right after 'serve', or with --model"
@@ -250,19 +236,23 @@ def _list(key: str, name: str, table: dict[str, Any], file: Path) -> list[Any]:
     return found
 
 
-def _nim(table: dict[str, Any]) -> list[str]:
-    """What a NIM image would be started with, if it were started like the other engines."""
-    if not str(table.get("image", "")).startswith(_NIM):
+def _of_image(table: dict[str, Any]) -> list[str]:
+    """The command of an image that starts its engine by itself, as if it were started like the others."""
+    image = str(table.get("image", ""))
+    starts = next(
+        (one for one in ENGINES.values() if one.starts_in and image.startswith(one.starts_in)), None
+    )
+    if starts is None:
         return []
     said = dict(_environment(table.get("environment") or {}))
-    options = ((option, said[name]) for name, option in _NIM_OPTIONS.items() if name in said)
-    return ["nim", *(word for pair in options for word in pair)]
+    options = ((option, said[name]) for name, option in starts.variables if name in said)
+    return [starts.program, *(word for pair in options for word in pair)]
 
 
-def _model(after: list[str]) -> str:
+def _model(after: list[str], starts: Engine) -> str:
     """What the server loads: what an option names, else the first word after the program that is no option's."""
     alone = [word for word in _without_options(after) if word != "serve"]
-    return _option(after, _MODEL) or next(iter(alone), "")
+    return _option(after, starts.model_options) or next(iter(alone), "")
 
 
 def _without_options(words: list[str]) -> Iterator[str]:

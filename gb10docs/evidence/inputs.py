@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gb10docs.pages.page import Step
     from gb10docs.plan.plan import Plan, PlannedStep
 
-CONTRACT = "gb10docs/standins/fields.json"
-"""What the stand-in engine knows of the engines that it stands in for."""
+CONTRACTS, ABLE = "gb10docs/engines/contracts", "gb10docs/standins/fields.json"
+"""What the stand-in knows of the engines that it stands in for, and what of that it can carry out."""
 _MENTIONED = re.compile(r"\bsnippets/[\w./-]*\w")
 """Other files of the course that a snippet reads or runs."""
 MISSING, CHANGED = "missing", "changed while it ran"
@@ -105,7 +105,7 @@ def _on_disk(planned: PlannedStep, root: Path) -> Iterator[str]:
     yield from (name for name in _MENTIONED.findall(step.snippet.body) if (root / name).is_file())
     engines = (catalog.ENGINES[one.name] for one in planned.stand_ins if one.kind == "engine")
     if any(one.contract for one in engines):
-        yield CONTRACT
+        yield from (CONTRACTS, ABLE)
 
 
 def models_of(step: Step) -> list[str]:
@@ -123,7 +123,7 @@ def input_hash(name: str, pins: Pins) -> str | None:
     path, _, part = name.partition("#")
     if not path or path.startswith("/") or ".." in path.split("/"):
         return None
-    if name == CONTRACT:
+    if name in {CONTRACTS, ABLE}:
         return _hash_of_files(Path(__file__).parents[2] / path)
     if path.startswith("snippets/") and PurePosixPath(path).suffix in LANGUAGES:
         return _hash_of_snippet(pins.root / path, path.removeprefix("snippets/"), part)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from gb10docs.evidence.inputs import CONTRACT, IMAGES, MISSING, MODELS, BadLockFileError, Pins, input_hash
+from gb10docs.evidence.inputs import ABLE, CONTRACTS, IMAGES, MISSING, MODELS, BadLockFileError, Pins, input_hash
 from gb10docs.evidence.ledger import (
     BadLedgerError,
     Ledger,
@@ -233,8 +233,10 @@ def _stale(record: StepRecord, step: Step, changed: Callable[[str, str], bool]) 
 def _input(name: str, own: str) -> str:
     """What a reader calls an input."""
     path, _, part = name.partition("#")
-    if name == CONTRACT:
+    if name == CONTRACTS:
         return "the stand-in's contract"
+    if name == ABLE:
+        return "what the stand-in can do"
     if path in {IMAGES, MODELS}:
         return f"{'image' if path == IMAGES else 'model'} {part}"
     if path == own:

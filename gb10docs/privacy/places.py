@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from importlib import resources
 
 from gb10docs.privacy.tokens import Span
 
 _SHORTEST_NAME = 4
 
-_COMMON = """
-admin arm64 build builder compose cuda debian default desktop develop developer dgx-spark docker ec2-user
-github gitlab guest home host jenkins jetson jovyan laptop linux local localhost machine main model nobody
-node nvidia ollama python root runner sglang spark student system test tester trtllm ubuntu user users vllm
-work worker workspace workstation
-"""
-_COMMON_NAMES = frozenset(_COMMON.split())
+_COMMON_NAMES = frozenset(
+    resources.files(__package__).joinpath("common_names.txt").read_text(encoding="utf-8").split()
+)
 """Names that identify nobody and stand in ordinary text, which masking them would corrupt."""
 
 _WORDS = """

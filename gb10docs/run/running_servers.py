@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from gb10docs.engines import engine
 from gb10docs.engines.compose import Service
 from gb10docs.engines.process import EngineProcess
 from gb10docs.engines.server import Server
@@ -48,19 +49,19 @@ class RunningServers:
             )
         self._running[header.server] = (server, step.id)
         if isinstance(server, EngineProcess):
-            self._await(planned, server)
+            self._await(planned, server, engine(service.engine).health)
         servers.insist_on_sense(server, service.served_name, self._pump, deadline, real=False)
         return server.about() if isinstance(server, EngineProcess) else ""
 
-    def _await(self, planned: PlannedStep, server: EngineProcess) -> None:
-        """Wait until an engine has loaded its model."""
+    def _await(self, planned: PlannedStep, server: EngineProcess, route: str) -> None:
+        """Wait until an engine has loaded its model and answers at the route of its health."""
         step, begun = planned.step, time.monotonic()
         self._observer.step_started(step.id, planned.reason)
         self._pump.on_tick = lambda: self._observer.step_progress(
             step.id, time.monotonic() - begun, self._place.redactor.text(server.tail().rpartition("\n")[2])
         )
         try:
-            servers.insist_on_health(server, begun + patience(step.snippet.header.timeout), self._pump)
+            servers.insist_on_health(server, route, begun + patience(step.snippet.header.timeout), self._pump)
         except NotReady:
             del self._running[server.name]
             server.stop()
@@ -85,8 +86,6 @@ class RunningServers:
         """What the step started answers sanely, and what it stopped is gone."""
         header = planned.step.snippet.header
         if planned.service:
-            from gb10docs.engines.dialects import dialect
-
             server = servers.ComposeServer(planned.service)
             self._running[planned.service.name] = (server, planned.step.id)
             servers.insist_on_sense(
@@ -95,7 +94,7 @@ class RunningServers:
                 self._pump,
                 _limit(planned),
                 real=not planned.stand_ins,
-                quiet=dialect(planned.service.engine).thinking(False),
+                quiet=engine(planned.service.engine).thinking(False),
             )
             result.containers = self._pump.call(server.describe, _limit(planned)) or []
         for name in header.stops:

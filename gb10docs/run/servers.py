@@ -131,9 +131,9 @@ def probe(port: int, model: str, *, real: bool, quiet: Mapping[str, Any] = QUIET
             return f"the probe prompt failed: {error!r}"
 
 
-def insist_on_health(server: Server, deadline: float, pump: Pump) -> None:
-    """Raise NotReady, with the end of the server's log, unless its health route answers in time."""
-    url = f"http://127.0.0.1:{server.port}/health"
+def insist_on_health(server: Server, route: str, deadline: float, pump: Pump) -> None:
+    """Raise NotReady, with the end of the server's log, unless the route of its health answers in time."""
+    url = f"http://127.0.0.1:{server.port}{route}"
     if not wait_until_healthy(url, pump, deadline, lambda: bool(server.dead())):
         problem = server.dead() or f"{url} did not answer in time"
         raise NotReady(f"server '{server.name}' on port {server.port}: {problem}\n{server.tail()}".rstrip())

@@ -8,7 +8,7 @@ from typing import Any
 
 from gb10docs.site.tables import table
 from gb10docs.standins import comparison
-from gb10docs.standins.rules import tables
+from gb10docs.standins.rules import contract_of
 
 PAGE = "engines/contracts.md"
 UNVERIFIED = "trtllm"
@@ -31,8 +31,8 @@ def page() -> str:
         date=data["date"],
         differences=table(("Request", "What differs", "vLLM", "Stand-in", "Why"), compared),
         requests="; ".join(row["name"] for row in data["requests"]),
-        name=tables()["engines"][UNVERIFIED]["name"],
-        read=table(("Row", "Value", "Read in", "Note"), _read(tables()["engines"][UNVERIFIED])),
+        name=contract_of(UNVERIFIED)["name"],
+        read=table(("Row", "Value", "Read in", "Note"), _read(contract_of(UNVERIFIED))),
     )
 
 
@@ -64,7 +64,7 @@ title: Stand-in and real server
 description: "The same requests to vLLM and to what stands in for it, and where the answers differ."
 ---
 
-<!-- Made by `gb10docs site prepare` from gb10docs/standins/comparison.json and fields.json: do not edit. -->
+<!-- Made by `gb10docs site prepare` from standins/comparison.json and engines/contracts/: do not edit. -->
 
 # Stand-in and real server
 

@@ -1,7 +1,7 @@
 """The tables of pages: what each engine does and how fast it was, from the data that stand-ins and tests obey.
 
 A page holds the place of a table between `<!-- table: formats -->` and `<!-- end of table -->`, and
-`gb10docs site prepare` writes the table there. The API is read from `standins/fields.json`, formats and operations
+`gb10docs site prepare` writes the table there. The API is read from `engines/contracts/`, formats and operations
 from `data/engines.toml`, speeds from `data/published.toml` and, our own, `data/batches.toml`.
 """
 
@@ -115,14 +115,14 @@ def _contract(name: str) -> str:
 
 def _known(name: str) -> dict[str, Any]:
     """The rows of an engine, each with a link; what is taken over from another engine says so, seen there or not."""
-    described = rules.tables()["engines"][name]
+    described = rules.contract_of(name)
     own = {
         key: {**row, "where": _link(described["sources"][row["source"]])}
         for key, row in described["rules"].items()
     }
     if "like" not in described:
         return own
-    other = rules.tables()["engines"][described["like"]]["name"]
+    other = rules.contract_of(described["like"])["name"]
     like = {
         key: {**row, "status": f"as {other}, unverified", "stricter": _is_stricter(row)}
         for key, row in _known(described["like"]).items()

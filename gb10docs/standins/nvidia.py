@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gb10docs.engines.compose import Service
-from gb10docs.engines.vllm import VllmProcess
+from gb10docs.engines.vllm_process import VllmProcess
 from gb10docs.standins import hub
 from gb10docs.standins.llamacpp import Listener
 

@@ -1,4 +1,4 @@
-"""What an engine accepts and how it refuses: the tables of fields.json, applied to one request."""
+"""What an engine accepts and how it refuses: its contract, and what llama.cpp can carry out, applied to one request."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
+from gb10docs.engines import CONTRACTS, ENGINES
 from gb10docs.errors import GB10DocsError, did_you_mean
 from gb10docs.standins.catalog import SIGNATURE
 
@@ -64,10 +65,9 @@ class Service:
     profile: Mapping[str, Any] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        engines = tables()["engines"]
-        if self.engine not in engines:
+        if self.engine not in ENGINES:
             raise RulesError(
-                f"no stand-in for the engine '{self.engine}'; {did_you_mean(self.engine, engines)}"
+                f"no stand-in for the engine '{self.engine}'; {did_you_mean(self.engine, ENGINES)}"
             )
         rows = rules_of(self.engine)
         object.__setattr__(self, "rules", {name: row["value"] for name, row in rows.items()})
@@ -76,15 +76,23 @@ class Service:
 
 @cache
 def tables() -> dict[str, Any]:
-    """The data of fields.json: engines, models, and what llama.cpp carries."""
+    """The data of fields.json: models, and what llama.cpp carries."""
     text = resources.files(__package__).joinpath("fields.json").read_text(encoding="utf-8")
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+@cache
+def contract_of(engine: str) -> dict[str, Any]:
+    """What is known of an engine's API, each row with its source, as its file in `engines/contracts/` holds it."""
+    text = CONTRACTS.joinpath(f"{engine}.json").read_text(encoding="utf-8")
     parsed: dict[str, Any] = json.loads(text)
     return parsed
 
 
 def rules_of(engine: str) -> dict[str, Any]:
     """The rows of an engine; what it does not say itself is as with the engine that it is `like`."""
-    described = tables()["engines"][engine]
+    described = contract_of(engine)
     like = rules_of(described["like"]) if "like" in described else {}
     return {**like, **described["rules"]}
 

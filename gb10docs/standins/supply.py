@@ -121,7 +121,7 @@ class EmbeddedSupply:
     def serve(self, service: Service, model: str, environment: Mapping[str, str]) -> Server:
         """Answer for a Compose service on its port; `model` is the repository that the page serves."""
         if self._vllm and service.engine == "vllm":
-            from gb10docs.engines.vllm import VllmProcess
+            from gb10docs.engines.vllm_process import VllmProcess
 
             return VllmProcess(service, environment, self._scratch, package=self._vllm)
         from gb10docs.standins.rules import Service as Listener

@@ -23,7 +23,6 @@ from gb10docs.bench.metrics import Failure, Request, Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.session import measure
 from gb10docs.bench.workload import BadWorkloadError, Workload, counts, prompt
-from gb10docs.engines.dialects import TITLES
 from gb10docs.errors import GB10DocsError
 from gb10docs.standins.rules import rules_of
 
@@ -156,14 +155,14 @@ def test_a_server_of_unknown_make_gets_only_openais_fields(exact: Measure) -> No
     assert plain == {*behaviour.bodies[-1]}
 
 
-@pytest.mark.parametrize("engine", TITLES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gets_only_fields_that_its_source_knows(exact: Measure, engine: str) -> None:
     behaviour = Behaviour(tokens=2)
     exact(behaviour, engine=engine)
     assert {*behaviour.bodies[-1]} <= {*rules_of(engine)["chat_fields"]["value"]}
 
 
-@pytest.mark.parametrize("engine", TITLES.keys() - {"nim"})
+@pytest.mark.parametrize("engine", ENGINES.keys() - {"nim"})
 def test_an_engine_is_known_by_the_owner_that_it_names(exact: Measure, engine: str) -> None:
     assert exact(Behaviour(tokens=2, owner=rules_of(engine)["owned_by"]["value"])).server.engine == engine
 

@@ -28,8 +28,8 @@ from gb10docs.bench.metrics import Failure
 from gb10docs.bench.session import measure
 from gb10docs.bench.workload import Level, Workload
 from gb10docs.cli.bench import bench
-from gb10docs.engines import dialects
-from gb10docs.engines.dialects import Dialect
+from gb10docs.engines import UnknownEngineError
+from gb10docs.engines.engine import Engine
 
 QUICK = Workload(requests=1, warmup=0, output_tokens=8)
 
@@ -47,27 +47,30 @@ def course(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             for owner, ttft in (("vllm", 0), ("llamacpp", 0.5))
         ]
         ports = [int(url.rpartition(":")[2]) for url in urls]
-        known = tuple(Dialect(f"named-{port}", f"Named {port}", (port,)) for port in [*ports, free_port()])
-        monkeypatch.setattr(menu, "DIALECTS", known)
+        known = {
+            f"named-{port}": Engine(f"named-{port}", f"Named {port}", (port,))
+            for port in [*ports, free_port()]
+        }
+        monkeypatch.setattr(menu, "ENGINES", known)
         yield urls
 
 
 def test_an_engine_is_looked_for_where_the_lessons_have_it() -> None:
     assert menu.choose("trtllm") == "http://127.0.0.1:8001"
     assert menu.choose("vllm") == "http://127.0.0.1:8002"
-    with pytest.raises(dialects.UnknownEngineError, match=r"no engine is called 'vlm'; .*vllm"):
+    with pytest.raises(UnknownEngineError, match=r"no engine is called 'vlm'; .*vllm"):
         menu.choose("vlm")
 
 
 def test_the_only_server_needs_no_choice(course: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     port = int(course[1].rpartition(":")[2])
-    monkeypatch.setattr(menu, "DIALECTS", (Dialect("x", "Engine X", (free_port(), port)),))
+    monkeypatch.setattr(menu, "ENGINES", {"x": Engine("x", "Engine X", (free_port(), port))})
     assert menu.choose() == course[1]
 
 
 def test_where_nothing_answers_the_ports_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    monkeypatch.setattr(menu, "DIALECTS", (Dialect("x", "Engine X", (port,)),))
+    monkeypatch.setattr(menu, "ENGINES", {"x": Engine("x", "Engine X", (port,))})
     with pytest.raises(menu.NothingToMeasureError, match=rf"{port} \(Engine X\); start one, or give --url"):
         menu.choose()
 
@@ -82,9 +85,9 @@ def test_without_a_terminal_nobody_is_asked(course: list[str]) -> None:
 PROGRAM = """
 import sys
 from gb10docs.bench import menu
-from gb10docs.engines.dialects import Dialect
+from gb10docs.engines.engine import Engine
 from gb10docs.cli import main
-menu.DIALECTS = tuple(Dialect(port, port, (int(port),)) for port in sys.argv.pop().split(","))
+menu.ENGINES = {port: Engine(port, port, (int(port),)) for port in sys.argv.pop().split(",")}
 sys.exit(main())
 """
 

@@ -31,7 +31,7 @@ from gb10docs.bench.client import Server, chat_body
 from gb10docs.bench.session import measure
 from gb10docs.bench.sse import Arrival, lines
 from gb10docs.bench.workload import Workload
-from gb10docs.engines.dialects import dialect
+from gb10docs.engines import engine as engine_called
 
 STREAMS = 256
 CHUNKS_S = 20_000
@@ -122,7 +122,7 @@ async def _events(url: str, tokens: int) -> tuple[list[tuple[float, float]], flo
     async def one(chat: Server) -> None:
         mine: list[Arrival] = []
         streams.append(mine)
-        body = chat_body("mock", "hello", tokens, False, dialect("vllm"))
+        body = chat_body("mock", "hello", tokens, False, engine_called("vllm"))
         await chat.ask(body, lambda piece: mine.append((perf_counter(), piece)))
 
     async with Server(url) as chat:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gb10docs.engines import engine as engine_called
 from gb10docs.engines.compose import Service, read_service
-from gb10docs.engines.dialects import dialect
 from gb10docs.models.roofline import FORMATS, MACHINES, bundled, estimate, published
 from gb10docs.models.roofline.tables import read
 
@@ -294,7 +294,7 @@ def test_curl_requests_fail_when_the_server_does(path: Path) -> None:
 @pytest.mark.parametrize("path", REQUESTS, ids=identify)
 def test_requests_switch_thinking_off_and_stay_short(path: Path) -> None:
     sent = request_of(path)
-    quiet = dialect(server(asked(path)).engine).thinking(False)
+    quiet = engine_called(server(asked(path)).engine).thinking(False)
     assert quiet.items() <= sent.items()
     assert 60 <= sent["max_tokens"] <= 200
     assert set(sent) <= {

@@ -22,7 +22,7 @@ from trees import Tree
 
 from gb10docs import engines
 from gb10docs.cli import workflow
-from gb10docs.engines import vllm
+from gb10docs.engines import vllm_process
 from gb10docs.engines.compose import Mount, Service, read_service
 from gb10docs.engines.process import EngineProcess
 from gb10docs.evidence.inputs import Pins, inputs_of
@@ -189,8 +189,8 @@ SERVICE = read_service(ROOT, "compose/vllm:vllm", "here")
 VARIABLES = {"HOME": "/home/ada", "PYTHONPATH": "/lib"}
 
 
-def launched(package: str, service: Service = SERVICE) -> vllm.Launch:
-    return vllm.launch(service, VARIABLES, Path("/scratch"), package=package)
+def launched(package: str, service: Service = SERVICE) -> vllm_process.Launch:
+    return vllm_process.launch(service, VARIABLES, Path("/scratch"), package=package)
 
 
 def test_on_a_gpu_the_arguments_are_those_of_the_compose_service() -> None:
@@ -198,7 +198,7 @@ def test_on_a_gpu_the_arguments_are_those_of_the_compose_service() -> None:
     model = "/home/ada/gb10/models/Qwen3-8B-NVFP4"
     served = ["--served-model-name", "Qwen3-8B-NVFP4", "--host", "127.0.0.1", "--port", "8002"]
     limits = ["--gpu-memory-utilization", "0.2", "--max-model-len", "8192", "--max-num-seqs", "4"]
-    assert list(started.arguments) == [*vllm.SERVER, "--model", model, *served, *limits]
+    assert list(started.arguments) == [*vllm_process.SERVER, "--model", model, *served, *limits]
     assert started.model == Path(model)
     assert started.changes == ("--host 0.0.0.0 as --host 127.0.0.1",)
     cache = "/scratch/volumes/gb10-vllm/cache/triton"
@@ -210,7 +210,7 @@ def test_on_a_gpu_the_arguments_are_those_of_the_compose_service() -> None:
 
 def test_on_a_cpu_what_it_cannot_take_is_changed_and_told() -> None:
     gpu, cpu = launched(engines.ON_GPU), launched(engines.ON_CPU)
-    size = str(vllm.CACHE_BYTES)
+    size = str(vllm_process.CACHE_BYTES)
     assert cpu.changes == (
         "--host 0.0.0.0 as --host 127.0.0.1",
         f"--gpu-memory-utilization 0.2 as --kv-cache-memory-bytes {size}",
@@ -219,7 +219,7 @@ def test_on_a_cpu_what_it_cannot_take_is_changed_and_told() -> None:
     at = gpu.arguments.index("--gpu-memory-utilization")
     instead = ("--kv-cache-memory-bytes", size)
     assert cpu.arguments == (*gpu.arguments[:at], *instead, *gpu.arguments[at + 2 :], "--enforce-eager")
-    assert cpu.variables["PYTHONPATH"] == str(vllm.PLUGIN)
+    assert cpu.variables["PYTHONPATH"] == str(vllm_process.PLUGIN)
 
 
 def test_options_with_an_equals_sign_and_a_port_of_its_own(tmp_path: Path) -> None:
@@ -255,20 +255,20 @@ def test_options_with_an_equals_sign_and_a_port_of_its_own(tmp_path: Path) -> No
 
 def test_the_kernel_is_what_the_log_says() -> None:
     assert (
-        vllm.kernel("(Worker) INFO Using MarlinNvFp4LinearKernel for NVFP4 GEMM\n")
+        vllm_process.kernel("(Worker) INFO Using MarlinNvFp4LinearKernel for NVFP4 GEMM\n")
         == "MarlinNvFp4LinearKernel"
     )
     ours = "Using DequantizedAtLoadNvFp4LinearKernel for NVFP4 GEMM"
-    assert vllm.kernel(ours) == "dequantized at load"
-    assert vllm.kernel("Using nothing") == ""
+    assert vllm_process.kernel(ours) == "dequantized at load"
+    assert vllm_process.kernel("Using nothing") == ""
 
 
 def test_the_plugin_is_a_distribution_that_vllm_finds() -> None:
     from importlib.metadata import distributions
 
-    (plugin,) = distributions(path=[str(vllm.PLUGIN)])
-    (entry,) = plugin.entry_points.select(group="vllm.general_plugins")
-    module = vllm.PLUGIN / f"{entry.module}.py"
+    (plugin,) = distributions(path=[str(vllm_process.PLUGIN)])
+    (entry,) = plugin.entry_points.select(group="vllm_process.general_plugins")
+    module = vllm_process.PLUGIN / f"{entry.module}.py"
     assert f"def {entry.attr}()" in module.read_text()
 
 
@@ -407,7 +407,7 @@ def test_on_another_gpu_vllm_is_a_process_and_no_container_starts(h200: Target) 
     made = lesson(h200)
     assert made["serve-vllm"][0] is Action.REPLACE
     assert made["serve-vllm"][1].startswith("vLLM as a process with a small model answers on port 8002")
-    assert made["ask-vllm.py"][0] is Action.RUN
+    assert made["ask-vllm_process.py"][0] is Action.RUN
     assert made["serve-trtllm"] == (
         Action.SKIP,
         "engine: trtllm runs in its container only; run it on a GB10",

@@ -13,7 +13,7 @@ import pytest
 from ports import free_port
 
 from gb10docs import engines
-from gb10docs.engines import vllm
+from gb10docs.engines import vllm_process
 from gb10docs.engines.compose import Service
 from gb10docs.standins import checkpoint, nvfp4, weights
 
@@ -45,7 +45,7 @@ def w4a4(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.contextmanager
 def serving(
     checkpoint: Path, scratch: Path, *options: str
-) -> Iterator[tuple[vllm.VllmProcess, httpx.Client]]:
+) -> Iterator[tuple[vllm_process.VllmProcess, httpx.Client]]:
     """Real vLLM with a checkpoint under the name `small`, once it is healthy."""
     port = free_port()
     command = ("vllm", "serve", str(checkpoint), "--served-model-name", "small", "--host", "0.0.0.0")
@@ -61,7 +61,7 @@ def serving(
         project="p",
         command=(*command, "--port", str(port), "--max-model-len", "2048", "--max-num-seqs", "4", *options),
     )
-    process = vllm.VllmProcess(service, dict(os.environ), scratch, package=engines.ON_CPU)
+    process = vllm_process.VllmProcess(service, dict(os.environ), scratch, package=engines.ON_CPU)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
             _await(client, process)
@@ -70,7 +70,7 @@ def serving(
         process.stop()
 
 
-def _await(client: httpx.Client, process: vllm.VllmProcess) -> None:
+def _await(client: httpx.Client, process: vllm_process.VllmProcess) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         assert not process.dead(), process.tail()

@@ -14,7 +14,7 @@ from real import w4a4 as w4a4
 from real import weight_only as weight_only
 
 from gb10docs import engines
-from gb10docs.engines import vllm
+from gb10docs.engines import vllm_process
 from gb10docs.machine import environments
 
 pytestmark = pytest.mark.engines
@@ -25,7 +25,7 @@ SCRIPT = Path(__file__).with_name("both_kernels.py")
 def told(checkpoint: Path) -> dict[str, Any]:
     done = subprocess.run(
         [environments.insist((engines.ON_CPU,)), str(SCRIPT), str(checkpoint)],
-        env={**os.environ, "PYTHONPATH": str(vllm.PLUGIN)},
+        env={**os.environ, "PYTHONPATH": str(vllm_process.PLUGIN)},
         capture_output=True,
         text=True,
         check=False,

@@ -19,8 +19,8 @@ from real import plain as plain
 from real import weight_only as weight_only
 
 from gb10docs.bench.client import chat_body
-from gb10docs.engines.dialects import dialect
-from gb10docs.engines.vllm import VllmProcess
+from gb10docs.engines import engine as engine_called
+from gb10docs.engines.vllm_process import VllmProcess
 from gb10docs.standins import comparison, rules, weights
 from gb10docs.standins.host import Host
 
@@ -108,7 +108,7 @@ def test_every_difference_is_of_a_request() -> None:
 
 
 def test_every_field_that_a_lesson_sends_is_asked_about() -> None:
-    sent = set(chat_body("m", "p", 1, False, dialect("vllm")))
+    sent = set(chat_body("m", "p", 1, False, engine_called("vllm")))
     for path in (ROOT / "snippets/lesson-03").glob("*.sh"):
         for body in re.findall(r"-d '(\{.*?\n  \})'", path.read_text(), re.DOTALL):
             sent |= set(json.loads(re.sub(r"'\"?\$\w+\"?'", "1", body)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gb10docs.engines import ENGINES
 from gb10docs.models.roofline.published import published
 from gb10docs.models.roofline.tables import read
 from gb10docs.pages.page import read_page
@@ -45,9 +46,9 @@ def test_a_table_that_nobody_can_write() -> None:
 
 
 def test_the_data_knows_the_engines_that_the_contracts_know() -> None:
-    assert set(PAGES) == set(rules.tables()["engines"])
+    assert set(PAGES) == set(ENGINES)
     for name in PAGES:
-        assert engines.engines()[name]["title"] == rules.tables()["engines"][name]["name"]
+        assert engines.engines()[name]["title"] == rules.contract_of(name)["name"] == ENGINES[name].title
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -162,6 +162,7 @@ def test_an_image_holds_what_its_server_imports() -> None:
     for name in ("xllamacpp", "uvicorn", "starlette", "httpx", "httpcore", "anyio", "h11", "certifi"):
         assert f"packages/{name}/__init__.py" in files, name
     assert "packages/gb10docs/standins/fields.json" in files
+    assert "packages/gb10docs/engines/contracts/vllm.json" in files
     assert "packages/gb10docs/standins/container.py" in files
     assert "packages/gb10docs/cli/__init__.py" not in files
     assert not [name for name in files if name.endswith(".pyc") or ".." in name]

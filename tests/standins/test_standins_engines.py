@@ -12,15 +12,16 @@ import httpx
 import pytest
 from ports import free_port
 
+from gb10docs import engines
+from gb10docs.engines import engine as engine_called
 from gb10docs.engines.compose import read_service
-from gb10docs.engines.dialects import DIALECTS, dialect
 from gb10docs.run import servers
 from gb10docs.standins import rules, weights
 from gb10docs.standins.host import Host
 from gb10docs.standins.rules import RefusalError, Service
 
 ROOT = Path(__file__).resolve().parents[2]
-ENGINES = sorted(rules.tables()["engines"])
+ENGINES = sorted(engines.ENGINES)
 HELLO = [{"role": "user", "content": "Say hello to the class."}]
 OLLAMA = "qwen3:8b"
 
@@ -65,7 +66,7 @@ def http(addresses: dict[str, str], engine: str) -> Iterator[httpx.Client]:
 def request(engine: str, **more: Any) -> dict[str, Any]:
     """A chat request that the engine answers at once."""
     name = service(engine).served_name or OLLAMA
-    asked = {"model": name, "messages": HELLO, "max_tokens": 8, **dialect(engine).thinking(False)}
+    asked = {"model": name, "messages": HELLO, "max_tokens": 8, **engine_called(engine).thinking(False)}
     return asked | more
 
 
@@ -77,12 +78,14 @@ def known(engine: str) -> dict[str, Any]:
     return {name: row["value"] for name, row in rules.rules_of(engine).items()}
 
 
-def test_each_engine_of_the_compose_files_has_a_contract_and_a_dialect() -> None:
-    assert sorted(each.engine for each in DIALECTS) == ENGINES
+def test_each_engine_of_the_compose_files_has_a_contract_and_a_module() -> None:
+    assert sorted(folder.name for folder in ROOT.glob("compose/*/") if folder.name != "standin") == ENGINES
     for engine in ENGINES:
         said = read_service(ROOT, f"compose/{engine}:{engine}", "")
         assert said.engine == engine
-        assert said.port in dialect(engine).ports
+        assert said.port in engine_called(engine).ports
+        assert engine_called(engine).health == known(engine)["health"]
+        assert engine_called(engine).owner == (known(engine)["owned_by"] or "")
 
 
 def test_it_is_ready_where_it_says_so_and_nowhere_else(http: httpx.Client, engine: str) -> None:
@@ -126,7 +129,7 @@ def test_thoughts_arrive_where_the_page_says(http: httpx.Client, engine: str) ->
 
 def test_what_another_engines_switch_does(addresses: dict[str, str]) -> None:
     """`chat_template_kwargs` is dropped by Ollama, so its model thinks all the same."""
-    body = request("ollama", **dialect("vllm").thinking(False))
+    body = request("ollama", **engine_called("vllm").thinking(False))
     del body["reasoning_effort"]
     answer = httpx.post(f"{addresses['ollama']}/v1/chat/completions", json=body, timeout=60).json()
     assert answer["choices"][0]["message"]["content"] == ""
@@ -216,7 +219,7 @@ def test_others_pull_nothing(addresses: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("quiet", "sane"), [(dialect("ollama").thinking(False), True), (servers.QUIET, False)]
+    ("quiet", "sane"), [(engine_called("ollama").thinking(False), True), (servers.QUIET, False)]
 )
 def test_the_probe_speaks_the_engines_own_words(
     addresses: dict[str, str], quiet: dict[str, Any], sane: bool
