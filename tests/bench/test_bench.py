@@ -23,6 +23,7 @@ from gb10docs.bench.metrics import Failure, Request, Run, Summary
 from gb10docs.bench.results import Result
 from gb10docs.bench.session import measure
 from gb10docs.bench.workload import BadWorkloadError, Workload, counts, prompt
+from gb10docs.engines import ENGINES
 from gb10docs.errors import GB10DocsError
 from gb10docs.standins.rules import rules_of
 

@@ -85,7 +85,6 @@ def test_each_engine_of_the_compose_files_has_a_contract_and_a_module() -> None:
         assert said.engine == engine
         assert said.port in engine_called(engine).ports
         assert engine_called(engine).health == known(engine)["health"]
-        assert engine_called(engine).owner == (known(engine)["owned_by"] or "")
 
 
 def test_it_is_ready_where_it_says_so_and_nowhere_else(http: httpx.Client, engine: str) -> None:
