@@ -22,7 +22,7 @@ class Identity:
     """The served model's name."""
 
     engine: str = ""
-    """Its name, as in `gb10docs.engines.ENGINES`."""
+    """What the command line calls it: `vllm`."""
 
     version: str = ""
     """The engine's."""

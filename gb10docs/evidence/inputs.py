@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from gb10docs.errors import GB10DocsError
 from gb10docs.pages.header import Checks
 from gb10docs.pages.snippet import LANGUAGES, BadSnippet, Snippet, read_snippet
-from gb10docs.standins import catalog
 
 if TYPE_CHECKING:
     from gb10docs.pages.page import Step
@@ -103,6 +102,8 @@ def _on_disk(planned: PlannedStep, root: Path) -> Iterator[str]:
         yield f"{IMAGES}#{planned.service.image}"
     yield from (f"{MODELS}#{name}" for name in models_of(step))
     yield from (name for name in _MENTIONED.findall(step.snippet.body) if (root / name).is_file())
+    from gb10docs.standins import catalog  # not by those who only read evidence, such as a page
+
     engines = (catalog.ENGINES[one.name] for one in planned.stand_ins if one.kind == "engine")
     if any(one.contract for one in engines):
         yield from (CONTRACTS, ABLE)

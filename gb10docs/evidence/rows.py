@@ -13,7 +13,16 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from gb10docs.evidence.inputs import ABLE, CONTRACTS, IMAGES, MISSING, MODELS, BadLockFileError, Pins, input_hash
+from gb10docs.evidence.inputs import (
+    ABLE,
+    CONTRACTS,
+    IMAGES,
+    MISSING,
+    MODELS,
+    BadLockFileError,
+    Pins,
+    input_hash,
+)
 from gb10docs.evidence.ledger import (
     BadLedgerError,
     Ledger,

@@ -267,7 +267,7 @@ def test_the_plugin_is_a_distribution_that_vllm_finds() -> None:
     from importlib.metadata import distributions
 
     (plugin,) = distributions(path=[str(vllm_process.PLUGIN)])
-    (entry,) = plugin.entry_points.select(group="vllm_process.general_plugins")
+    (entry,) = plugin.entry_points.select(group="vllm.general_plugins")
     module = vllm_process.PLUGIN / f"{entry.module}.py"
     assert f"def {entry.attr}()" in module.read_text()
 
@@ -407,7 +407,7 @@ def test_on_another_gpu_vllm_is_a_process_and_no_container_starts(h200: Target) 
     made = lesson(h200)
     assert made["serve-vllm"][0] is Action.REPLACE
     assert made["serve-vllm"][1].startswith("vLLM as a process with a small model answers on port 8002")
-    assert made["ask-vllm_process.py"][0] is Action.RUN
+    assert made["ask-vllm.py"][0] is Action.RUN
     assert made["serve-trtllm"] == (
         Action.SKIP,
         "engine: trtllm runs in its container only; run it on a GB10",
