@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["accelerate", "nvidia-modelopt==0.47.0", "transformers>=4.57,<5.15"]
+# dependencies = ["accelerate", "nvidia-modelopt==0.47.0", "transformers>=4.57,<5.24"]
 #
 # [tool.gb10docs]
 # needs = ["package:nvidia-modelopt", "package:transformers", "package:accelerate", "model:Qwen/Qwen3-14B"]
