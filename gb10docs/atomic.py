@@ -13,7 +13,7 @@ from pathlib import Path
 from gb10docs.errors import GB10DocsError
 
 
-class CannotWriteError(GB10DocsError):
+class CannotWrite(GB10DocsError):
     """A file that the user asked for cannot be written."""
 
 
@@ -21,7 +21,7 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text beside `path` and move it there; a device or pipe is written to as it is.
 
     Raises:
-        CannotWriteError: The folder cannot be made, or the file not be written.
+        CannotWrite: The folder cannot be made, or the file not be written.
     """
     data = text.encode("utf-8", "replace")
     try:
@@ -38,7 +38,7 @@ def write_text(path: Path, text: str) -> None:
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+        raise CannotWrite(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def remove_left(path: Path) -> None:
@@ -54,7 +54,7 @@ def write_inside(root: Path, name: str, text: str) -> None:
     """Write UTF-8 text to a file below a folder, whole or not at all, and through no link.
 
     Raises:
-        CannotWriteError: A link is in the way, something else than a file is there, or it cannot be written.
+        CannotWrite: A link is in the way, something else than a file is there, or it cannot be written.
     """
     data, last = text.encode("utf-8", "replace"), name.rpartition("/")[2]
     beside = f".{last}.{os.getpid()}"
@@ -72,7 +72,7 @@ def read_inside(root: Path, name: str) -> bytes | None:
     """What a file below a folder holds, read through no link; None where there is none.
 
     Raises:
-        CannotWriteError: A link is in the way, something else than a file is there, or it cannot be read.
+        CannotWrite: A link is in the way, something else than a file is there, or it cannot be read.
     """
     last = name.rpartition("/")[2]
     missing = contextlib.suppress(FileNotFoundError)
@@ -89,7 +89,7 @@ def remove_inside(root: Path, name: str) -> None:
     """Remove a file below a folder, through no link.
 
     Raises:
-        CannotWriteError: A link is in the way, or it cannot be removed.
+        CannotWrite: A link is in the way, or it cannot be removed.
     """
     with _told(root, name), _folder_inside(root, name, make=False) as folder:
         os.unlink(name.rpartition("/")[2], dir_fd=folder)
@@ -120,7 +120,7 @@ def _told(root: Path, name: str) -> Iterator[None]:
     except OSError as error:
         links = [one for one in (Path(name), *Path(name).parents) if (root / one).is_symlink()]
         why = f"{links[-1]} is a link, and nothing is written through one" if links else error.strerror
-        raise CannotWriteError(f"{root / name}: cannot be written: {why}") from error
+        raise CannotWrite(f"{root / name}: cannot be written: {why}") from error
 
 
 def _refuse_no_file(name: str, folder: int) -> None:
@@ -147,7 +147,7 @@ def refuse_unwritable(path: Path) -> None:
     """Find out whether `write_text` could write there, by doing as it does; nothing is left of that.
 
     Raises:
-        CannotWriteError: It could not.
+        CannotWrite: It could not.
     """
     try:
         if is_stream(path):
@@ -167,14 +167,14 @@ def refuse_unwritable(path: Path) -> None:
                 if folder.exists():
                     folder.rmdir()
     except OSError as error:
-        raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+        raise CannotWrite(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def refuse_unappendable(path: Path) -> None:
     """Find out whether text could be added to the end of a file; one that is not there yet is not made.
 
     Raises:
-        CannotWriteError: It could not.
+        CannotWrite: It could not.
     """
     try:
         if is_stream(path):
@@ -185,7 +185,7 @@ def refuse_unappendable(path: Path) -> None:
         if new:
             path.unlink()
     except OSError as error:
-        raise CannotWriteError(f"{path}: cannot be written: {error.strerror}") from error
+        raise CannotWrite(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _make(folder: Path) -> None:

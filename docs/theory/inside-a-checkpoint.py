@@ -29,7 +29,7 @@ from textwrap import fill
 import numpy as np
 
 from gb10docs.models.checkpoints.checkpoint import open_checkpoint
-from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint
 from gb10docs.models.checkpoints.writing import write
 from gb10docs.models.formats import bf16, e2m1, fp8, nvfp4
 from gb10docs.models.inspection.look import look
@@ -338,7 +338,7 @@ for what, made in damaged.items():
     path.write_bytes(made)
     try:
         open_checkpoint(path)
-    except BadCheckpointError as error:
+    except BadCheckpoint as error:
         print(fill(f"{what}: {error}", 96), end="\n\n")
 
 # %% [markdown]

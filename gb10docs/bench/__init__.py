@@ -6,3 +6,11 @@ Example:
 
     result = measure("http://127.0.0.1:8001", Workload(concurrency=(1, 4)))
 """
+
+from __future__ import annotations
+
+from gb10docs.errors import GB10DocsError
+
+
+class CannotMeasure(GB10DocsError):
+    """A benchmark that cannot be made, kept or shown: what is asked for is wrong, or the server refuses."""

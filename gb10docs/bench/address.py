@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
+from gb10docs.bench import CannotMeasure
 from gb10docs.errors import GB10DocsError
 
 KEY = "OPENAI_API_KEY"
@@ -18,12 +19,8 @@ _ROUTE = re.compile(r"/*(?:/v1(?:/(?:chat/completions|completions|models)?)?)?/*
 """What people copy with an address."""
 
 
-class NoServerError(GB10DocsError):
+class NoServer(GB10DocsError):
     """Nothing answers at the address, or it is none."""
-
-
-class BadKeyError(GB10DocsError):
-    """The key of the environment cannot be sent."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,11 @@ class Address:
         """The header that says who asks: its user and password, else the key of the environment.
 
         Raises:
-            BadKeyError: No header can hold the key.
+            CannotMeasure: No header can hold the key.
         """
         key = os.environ.get(KEY, "").strip()
         if not self.basic and not (key.isascii() and key.isprintable()):
-            raise BadKeyError(
+            raise CannotMeasure(
                 f"{KEY} holds a character that no header can: set it to the key alone, or unset it."
             )
         said = f"Basic {self.basic}" if self.basic else f"Bearer {key}" if key else ""
@@ -63,7 +60,7 @@ def parse(given: str) -> Address:
     """Read an address, with or without `/v1` or a route below.
 
     Raises:
-        NoServerError: It is none.
+        NoServer: It is none.
     """
     try:
         parts = urlsplit(given.strip())
@@ -76,4 +73,4 @@ def parse(given: str) -> Address:
     except ValueError:
         pass
     shown = given.rpartition("@")[2]
-    raise NoServerError(f"{shown!r} is no address; one looks like http://127.0.0.1:8001.")
+    raise NoServer(f"{shown!r} is no address; one looks like http://127.0.0.1:8001.")

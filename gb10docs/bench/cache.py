@@ -10,7 +10,7 @@ from gb10docs.bench.identity import Identity
 from gb10docs.engines import engine
 from gb10docs.models.checkpoints import configuration
 from gb10docs.models.checkpoints.checkpoint import open_checkpoint
-from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint
 from gb10docs.models.checkpoints.files import LocalFiles
 from gb10docs.models.checkpoints.weights import scales_cache
 from gb10docs.models.roofline import Model
@@ -38,7 +38,7 @@ def _declared(root: str) -> str:
     folder = _folder(root)
     if not folder:
         return ""
-    with suppress(BadCheckpointError, OSError):
+    with suppress(BadCheckpoint, OSError):
         files = LocalFiles(folder)
         if said := configuration.read(files).declared.kv_cache:
             return said.lower()

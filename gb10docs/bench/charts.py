@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from gb10docs.bench import table
+from gb10docs.bench import CannotMeasure, table
 from gb10docs.bench.results import Result
 from gb10docs.bench.workload import named
-from gb10docs.errors import GB10DocsError
 
 THROUGHPUT = "Throughput against latency: a point a level, more streams to the right and up"
 SHARE = "Share of the memory bandwidth that decoding used"
@@ -21,10 +20,6 @@ _STYLE = (
     "svg{display:block;max-width:44rem;width:100%}"
 )
 _BAR = 40
-
-
-class NoPlotsError(GB10DocsError):
-    """The package that draws is not installed."""
 
 
 class Point(NamedTuple):
@@ -84,7 +79,7 @@ def html(results: Sequence[Result]) -> str:
     """A page of its own: table, notes and plots, without a request to anywhere.
 
     Raises:
-        NoPlotsError: matplotlib is not installed.
+        CannotMeasure: matplotlib is not installed.
     """
     plots = [drawn for drawn in (_throughput(results), _share(results)) if drawn]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.FIGURES)
@@ -140,7 +135,7 @@ def _plots() -> Any:
 
         from gb10docs.results import plots
     except ImportError as error:
-        raise NoPlotsError(
+        raise CannotMeasure(
             f"plots need the package {error.name}; install it with: pip install 'gb10docs[bench]'"
         ) from None
     return plots

@@ -11,11 +11,11 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from gb10docs.bench import address, stream, words
-from gb10docs.bench.address import NoServerError
+from gb10docs.bench import CannotMeasure, address, stream, words
+from gb10docs.bench.address import NoServer
 from gb10docs.bench.metrics import Request
 from gb10docs.bench.sse import Arrival
-from gb10docs.bench.stream import BrokenStreamError
+from gb10docs.bench.stream import BrokenStream
 from gb10docs.engines.engine import Engine
 from gb10docs.errors import GB10DocsError
 
@@ -40,16 +40,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 Heard = Callable[[bytes], None]
 
 
-class NoModelError(GB10DocsError):
+class NoModel(GB10DocsError):
     """The server lists no model."""
-
-
-class UnknownModelError(GB10DocsError):
-    """The server does not serve the model that was asked for."""
-
-
-class RefusedError(GB10DocsError):
-    """The server answered with an error instead of a stream."""
 
 
 @dataclass
@@ -69,7 +61,7 @@ class Server:
         timeout: Seconds of silence after which a request is given up.
 
     Raises:
-        NoServerError: `url` is no address.
+        NoServer: `url` is no address.
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_S) -> None:
@@ -99,7 +91,7 @@ class Server:
         It counts as sent when its connection stood.
 
         Raises:
-            GB10DocsError: One of the kinds above, or `BrokenStreamError`, in a sentence for people.
+            GB10DocsError: One of the kinds above, or `BrokenStream`, in a sentence for people.
         """
         import aiohttp
 
@@ -113,21 +105,19 @@ class Server:
             said = response.headers.get(STAND_IN_HEADER)
             stand_in = None if said is None else words.shown(said)
             return t0, stream.read(t0, arrivals, stand_in, response.headers.get("content-type", ""))
-        except BrokenStreamError as error:
+        except BrokenStream as error:
             error.args = (f"{self.url}: {error}",)
             raise
         except aiohttp.ClientConnectorError as error:
             raise self._gone(error) from None
         except aiohttp.ConnectionTimeoutError:
-            raise NoServerError(f"{self.url} took no connection within {_CONNECT_S:g} s.") from None
+            raise NoServer(f"{self.url} took no connection within {_CONNECT_S:g} s.") from None
         except TimeoutError:
-            raise BrokenStreamError(f"{self.url} was silent for {self._timeout:g} s; see its log.") from None
+            raise BrokenStream(f"{self.url} was silent for {self._timeout:g} s; see its log.") from None
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError):
-            raise BrokenStreamError(f"{self.url} broke off its answer; see its log.") from None
+            raise BrokenStream(f"{self.url} broke off its answer; see its log.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise BrokenStreamError(
-                f"{self.url} broke off its answer ({_cause(error)}); see its log."
-            ) from None
+            raise BrokenStream(f"{self.url} broke off its answer ({_cause(error)}); see its log.") from None
 
     async def _send(self, body: dict[str, Any]) -> tuple[float, aiohttp.ClientResponse]:
         """Return when the connection stood, and an answer once its head has come.
@@ -153,7 +143,7 @@ class Server:
         """The JSON that the server answers to GET; None where it has none for that route.
 
         Raises:
-            NoServerError: It is not there, or does not answer.
+            NoServer: It is not there, or does not answer.
         """
         return (await self._fetched(path))[0]
 
@@ -161,15 +151,15 @@ class Server:
         """What the server lists in `/v1/models`, which is one at least.
 
         Raises:
-            NoServerError: It is not there, or does not answer.
-            NoModelError: It lists none.
+            NoServer: It is not there, or does not answer.
+            NoModel: It lists none.
         """
         listed, why = await self._fetched("/v1/models")
         data = listed.get("data") if isinstance(listed, dict) else listed
         entries = data if isinstance(data, list) else []
         found = [each for each in entries if isinstance(each, dict) and _is_name(each.get("id"))]
         if not found:
-            raise NoModelError(f"{self.url} lists no model at /v1/models{why}: name one with --model.")
+            raise NoModel(f"{self.url} lists no model at /v1/models{why}: name one with --model.")
         return found
 
     async def _fetched(self, path: str) -> tuple[Any, str]:
@@ -189,23 +179,21 @@ class Server:
             return None, ", but answers no JSON"
         except (aiohttp.ClientError, OSError) as error:
             why = f"silent for {_PATIENCE_S:g} s" if isinstance(error, TimeoutError) else _cause(error)
-            raise NoServerError(
-                f"{self.url} does not answer GET {path} ({why}); is it an HTTP server?"
-            ) from None
+            raise NoServer(f"{self.url} does not answer GET {path} ({why}); is it an HTTP server?") from None
 
-    def _gone(self, error: aiohttp.ClientConnectorError) -> NoServerError:
+    def _gone(self, error: aiohttp.ClientConnectorError) -> NoServer:
         why = error.os_error.strerror or type(error.os_error).__name__
-        return NoServerError(f"no server answers at {self.url} ({why}); start it, or name another.")
+        return NoServer(f"no server answers at {self.url} ({why}); start it, or name another.")
 
     async def _refusal(self, response: aiohttp.ClientResponse, model: str) -> GB10DocsError:
         said = await _said(response)
         served: list[str] = []
-        with suppress(NoServerError, NoModelError):
+        with suppress(NoServer, NoModel):
             served = [entry["id"] for entry in await self.models()] if 400 <= response.status < 500 else []
         if served and model not in served:
             listed = words.shown(", ".join(served))
-            return UnknownModelError(f"{self.url} does not serve {model!r}; it serves {listed}.")
-        return RefusedError(f"{self.url} answered {said}")
+            return CannotMeasure(f"{self.url} does not serve {model!r}; it serves {listed}.")
+        return CannotMeasure(f"{self.url} answered {said}")
 
 
 def _cause(error: Exception) -> str:
@@ -256,7 +244,7 @@ async def _arrivals(response: aiohttp.ClientResponse, most: int, heard: Heard) -
         heard(piece)
         size += len(piece)
         if size > most:
-            raise BrokenStreamError(
+            raise BrokenStream(
                 f"it sent more than {most / 2**20:.1f} MiB, far more than was asked for, and was given up."
             )
     return arrivals

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gb10docs.bench import launch, words
-from gb10docs.bench.address import NoServerError
-from gb10docs.bench.client import NoModelError, Server
+from gb10docs.bench.address import NoServer
+from gb10docs.bench.client import NoModel, Server
 from gb10docs.bench.launch import Launch
 from gb10docs.engines import ENGINES
 
@@ -58,8 +58,8 @@ async def identify(server: Server, *, engine: str = "", model: str = "") -> Iden
         model: What the user calls the model; else the first that the server lists.
 
     Raises:
-        NoServerError: It is not there, or does not say which models it has.
-        NoModelError: The user names no model, and the server lists none.
+        NoServer: It is not there, or does not say which models it has.
+        NoModel: The user names no model, and the server lists none.
     """
     listed = await _listed(server, model)
     entry = next((each for each in listed if each["id"] == model), listed[0] if listed else {})
@@ -84,7 +84,7 @@ async def _listed(server: Server, model: str) -> list[dict[str, Any]]:
     """The models of the server; of one that does not say, only where the user does not say either, an error."""
     try:
         return await server.models()
-    except (NoServerError, NoModelError):
+    except (NoServer, NoModel):
         if not model:
             raise
         return []
@@ -93,7 +93,7 @@ async def _listed(server: Server, model: str) -> list[dict[str, Any]]:
 async def _version(server: Server) -> str:
     for path, key in dict.fromkeys(one.version for one in ENGINES.values()):
         said = None
-        with suppress(NoServerError):
+        with suppress(NoServer):
             said = await server.get(path)
         if isinstance(said, dict) and isinstance(said.get(key), str):
             return words.shown(said[key], 80)

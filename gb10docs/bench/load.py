@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter, process_time
 from typing import Any
 
-from gb10docs.bench.address import NoServerError
+from gb10docs.bench.address import NoServer
 from gb10docs.bench.client import Server
 from gb10docs.bench.metrics import Failure, Request
 from gb10docs.errors import GB10DocsError
@@ -59,5 +59,5 @@ async def _stream(server: Server, body: Body, todo: Iterator[int], progress: Pro
             progress.outcomes.append(replace(request, t0=t0 - progress.started))
         except GB10DocsError as error:
             progress.outcomes.append(Failure(str(error), t0=sent - progress.started))
-            if isinstance(error, NoServerError):
+            if isinstance(error, NoServer):
                 return

@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from gb10docs.bench.address import NoServerError
-from gb10docs.bench.client import NoModelError, Server
+from gb10docs.bench import CannotMeasure
+from gb10docs.bench.address import NoServer
+from gb10docs.bench.client import NoModel, Server
 from gb10docs.bench.identity import Identity, identify
 from gb10docs.engines import ENGINES
 from gb10docs.engines import engine as engine_called
-from gb10docs.errors import GB10DocsError
 
 _HOST = "http://127.0.0.1"
-
-
-class NothingToMeasureError(GB10DocsError):
-    """Nothing answers, or more than one server does and nobody is there to choose."""
 
 
 def choose(engine: str = "") -> str:
@@ -30,13 +26,11 @@ def choose(engine: str = "") -> str:
     found = asyncio.run(_answering())
     if not found:
         ports = ", ".join(f"{port} ({title})" for port, title in _ports().items())
-        raise NothingToMeasureError(
-            f"no server answers on the course's ports: {ports}; start one, or give --url."
-        )
+        raise CannotMeasure(f"no server answers on the course's ports: {ports}; start one, or give --url.")
     if len(found) == 1:
         return found[0].url
     if not sys.stdin.isatty():
-        raise NothingToMeasureError(
+        raise CannotMeasure(
             f"{len(found)} servers answer, and there is no terminal to ask on; give one of: "
             f"{', '.join(f'--url {each.url}' for each in found)}."
         )
@@ -57,7 +51,7 @@ async def _look(port: int) -> Identity:
     async with Server(f"{_HOST}:{port}") as server:
         try:
             return await identify(server)
-        except (NoServerError, NoModelError):
+        except (NoServer, NoModel):
             return Identity(server.url, "")
 
 

@@ -16,7 +16,7 @@ from gb10docs.bench.identity import Identity, identify
 from gb10docs.bench.load import Progress
 from gb10docs.bench.metrics import Run
 from gb10docs.bench.results import Result
-from gb10docs.bench.stream import NoTextError
+from gb10docs.bench.stream import NoText
 from gb10docs.bench.workload import Level, Workload, prompt
 from gb10docs.engines import engine
 from gb10docs.engines.engine import Engine
@@ -96,7 +96,7 @@ class _Session:
         body = self._body(spoken, _PROBE_WORDS, 1.0, _PROBE_TOKENS)
         try:
             _, request = await server.ask(body)
-        except NoTextError as silent:
+        except NoText as silent:
             return silent.prompt_tokens, silent.stand_in
         return request.prompt_tokens, request.stand_in
 

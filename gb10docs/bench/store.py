@@ -9,23 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gb10docs import atomic
+from gb10docs.bench import CannotMeasure
 from gb10docs.bench.results import Result, from_json, to_json
 from gb10docs.errors import GB10DocsError
-
-
-class BadLineError(GB10DocsError):
-    """A line of the store that is not a result; the message names file and line."""
-
-
-class NoResultError(GB10DocsError):
-    """Nothing kept goes by that name."""
 
 
 class Kept(NamedTuple):
     """What a store holds: its results in the order they were made, and the lines that are none."""
 
     results: list[Result]
-    bad: list[BadLineError]
+    bad: list[CannotMeasure]
 
 
 def default_path() -> Path:
@@ -66,7 +59,7 @@ def refuse_unwritable(path: Path | None = None) -> None:
     """Find out before a measurement whether its result could be kept.
 
     Raises:
-        CannotWriteError: It could not.
+        CannotWrite: It could not.
     """
     file = _file(path)
     (atomic.refuse_unappendable if file.exists() else atomic.refuse_unwritable)(file)
@@ -90,7 +83,7 @@ def read(path: Path | None = None) -> Kept:
                 kept.results.append(from_json(json.loads(line.decode())))
         except (ValueError, RecursionError) as error:
             kept.bad.append(
-                BadLineError(f"{path}:{number}: no benchmark result: {error}; mend or delete the line.")
+                CannotMeasure(f"{path}:{number}: no benchmark result: {error}; mend or delete the line.")
             )
     return kept
 
@@ -99,7 +92,7 @@ def find(name: str, results: list[Result]) -> Result:
     """The result that a user means: in a JSON file, at a place (`1` is the first, `-1` the last), or a label's last.
 
     Raises:
-        NoResultError: There is none, or the file is no result.
+        CannotMeasure: There is none, or the file is no result.
     """
     if name.endswith(".json"):
         return _from_file(Path(name))
@@ -110,7 +103,7 @@ def find(name: str, results: list[Result]) -> Result:
     if labelled:
         return labelled[-1]
     labels = ", ".join(dict.fromkeys(result.label for result in results)) or "nothing"
-    raise NoResultError(
+    raise CannotMeasure(
         f"no result is called '{name}'; kept are: {labels}. `gb10docs bench report` lists them."
     )
 
@@ -119,9 +112,9 @@ def _from_file(path: Path) -> Result:
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise NoResultError(f"cannot read {path}: {error.strerror}.") from None
+        raise CannotMeasure(f"cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
-        raise NoResultError(f"{path} is no benchmark result: {error}.") from None
+        raise CannotMeasure(f"{path} is no benchmark result: {error}.") from None
 
 
 def _ends_whole(path: Path) -> bool:

@@ -41,13 +41,13 @@ _SILENCE = 3
 """So many times as long as it then took to write, a silence is long enough for any number of them."""
 
 
-class BrokenStreamError(GB10DocsError):
+class BrokenStream(GB10DocsError):
     """The stream ended early, is not what the protocol says, or holds no token counts."""
 
     exit_code = 1
 
 
-class NoTextError(BrokenStreamError):
+class NoText(BrokenStream):
     """An answer of which nothing was shown: there is nothing to time, but the prompt has been counted."""
 
     def __init__(self, output_tokens: int, prompt_tokens: int, stand_in: str | None) -> None:
@@ -67,7 +67,7 @@ def read(
         content_type: What its header says that came, for the message where it is no event stream.
 
     Raises:
-        BrokenStreamError: It is no answer: no text, no finish reason or one that is none, no true `usage`,
+        BrokenStream: It is no answer: no text, no finish reason or one that is none, no true `usage`,
             an error, or no such stream.
     """
     arrivals = list(arrivals)
@@ -76,14 +76,14 @@ def read(
         for at, event in _chunks(arrivals):
             seen.take(at, event)
         return seen.request(t0, stand_in)
-    except _NoEventError:
-        raise BrokenStreamError(_no_stream(arrivals, content_type)) from None
+    except _NoEvent:
+        raise BrokenStream(_no_stream(arrivals, content_type)) from None
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         told = words.shown(repr(error))
-        raise BrokenStreamError(f"it does not answer as a chat completion does: {told}.") from error
+        raise BrokenStream(f"it does not answer as a chat completion does: {told}.") from error
 
 
-class _NoEventError(Exception):
+class _NoEvent(Exception):
     """There was no event in what came."""
 
 
@@ -133,7 +133,7 @@ class _Seen:
                 self._text(at, delta, text, usage)
             if reason := choice.get("finish_reason"):
                 if reason not in ANSWERS:
-                    raise BrokenStreamError(
+                    raise BrokenStream(
                         f"the server ended the answer with finish reason {words.shown(str(reason))!r}: "
                         f"only {', '.join(ANSWERS)} are answers."
                     )
@@ -151,17 +151,17 @@ class _Seen:
 
     def request(self, t0: float, stand_in: str | None) -> Request:
         if not self.events:
-            raise _NoEventError
+            raise _NoEvent
         if not self.finish_reason:
             why = (
                 f" Its last event that was none of an answer: {words.sentence(self.other)}"
                 if self.other
                 else ""
             )
-            raise BrokenStreamError(f"the stream ended without a finish reason; see the server's log.{why}")
+            raise BrokenStream(f"the stream ended without a finish reason; see the server's log.{why}")
         output, prompt = self._counted("completion_tokens"), self._counted("prompt_tokens")
         if self.first is None or self.last is None:
-            raise NoTextError(output, prompt, stand_in)
+            raise NoText(output, prompt, stand_in)
         return Request(
             t_first=self.first - t0,
             t_last=self.last - t0,
@@ -175,12 +175,12 @@ class _Seen:
 
     def _counted(self, key: str) -> int:
         if self.usage is None:
-            raise BrokenStreamError("the stream held no `usage`, and tokens are not guessed from events.")
+            raise BrokenStream("the stream held no `usage`, and tokens are not guessed from events.")
         count = _count(self.usage, key)
         if count is None:
             said = self.usage.get(key) if isinstance(self.usage, dict) else self.usage
             told = words.shown(json.dumps(said, ensure_ascii=False), 40)
-            raise BrokenStreamError(f"its `usage` says {told} for {key}, which is no count of tokens.")
+            raise BrokenStream(f"its `usage` says {told} for {key}, which is no count of tokens.")
         return count
 
     def _first_chunk(self, output: int) -> int:
@@ -233,9 +233,9 @@ def _chunks(arrivals: Iterable[Arrival]) -> Iterator[tuple[float, dict[str, Any]
             continue
         event = _object(data, kind)
         if event.get("error"):
-            raise BrokenStreamError(f"the server reported an error: {words.sentence(event['error'])}")
+            raise BrokenStream(f"the server reported an error: {words.sentence(event['error'])}")
         if "error" in (kind, event.get("object"), event.get("type")):
-            raise BrokenStreamError(f"the server reported an error: {words.sentence(event)}")
+            raise BrokenStream(f"the server reported an error: {words.sentence(event)}")
         yield at, event
 
 
@@ -243,13 +243,13 @@ def _object(data: str, kind: str) -> dict[str, Any]:
     try:
         event = json.loads(data)
     except RecursionError:
-        raise BrokenStreamError("an event of the stream is nested too deeply.") from None
+        raise BrokenStream("an event of the stream is nested too deeply.") from None
     except ValueError:
         if kind == "error":
-            raise BrokenStreamError(f"the server reported an error: {words.shown(data)}") from None
-        raise BrokenStreamError(f"an event of the stream is no JSON: {words.shown(data, 80)!r}") from None
+            raise BrokenStream(f"the server reported an error: {words.shown(data)}") from None
+        raise BrokenStream(f"an event of the stream is no JSON: {words.shown(data, 80)!r}") from None
     if not isinstance(event, dict):
-        raise BrokenStreamError(f"an event of the stream is no JSON object: {words.shown(data, 80)!r}")
+        raise BrokenStream(f"an event of the stream is no JSON object: {words.shown(data, 80)!r}")
     return event
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.bench import CannotMeasure
 
 PROMPT = "Continue this walk through a railway museum, hall after hall, and do not stop:"
 _WORDS = (
@@ -17,10 +17,6 @@ _WORDS = (
 )
 _COUNT = re.compile(r"(?P<number>\d+)(?P<kilo>[kK]?)")
 _KILO = 1024
-
-
-class BadWorkloadError(GB10DocsError):
-    """A workload that cannot be read or makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Workload:
 
     def __post_init__(self) -> None:
         if min(self.concurrency) < 1:
-            raise BadWorkloadError(f"concurrency {min(self.concurrency)}: at least 1 request has to be open.")
+            raise CannotMeasure(f"concurrency {min(self.concurrency)}: at least 1 request has to be open.")
 
     def levels(self) -> Iterator[Level]:
         """Each combination of context and concurrency, contexts outermost."""
@@ -98,13 +94,13 @@ def counts(text: str) -> tuple[int, ...]:
     """Numbers separated by commas; `k` means 1,024.
 
     Raises:
-        BadWorkloadError: A part is no such number.
+        CannotMeasure: A part is no such number.
     """
     found = []
     for part in text.split(","):
         match = _COUNT.fullmatch(part.strip())
         if not match:
-            raise BadWorkloadError(
+            raise CannotMeasure(
                 f"{part.strip()!r} in {text!r} is no count; write whole numbers with commas between, "
                 "such as 1,2,4 or 0,4k,16k."
             )

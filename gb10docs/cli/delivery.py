@@ -23,10 +23,6 @@ Kind = Callable[[Sequence[Report]], str]
 STDOUT = Path("-")
 
 
-class TwoOnStdoutError(GB10DocsError):
-    """Two reports that ask for standard output."""
-
-
 class Delivery:
     """Takes each page's report, and writes evidence and reports; what of it fails does not cost the rest."""
 
@@ -42,8 +38,8 @@ class Delivery:
             summary: The file that GitHub's summary is added to; empty for none.
 
         Raises:
-            CannotWriteError: One of them cannot be written.
-            TwoOnStdoutError: Both reports shall go to standard output.
+            CannotWrite: One of them cannot be written.
+            GB10DocsError: Both reports shall go to standard output.
         """
         self.reports: list[Report] = []
         self.lines: list[str] = []
@@ -56,7 +52,7 @@ class Delivery:
         self._crash: Exception | None = None
         self._told: set[str] = set()
         if [file for file, _ in self._files].count(STDOUT) > 1:
-            raise TwoOnStdoutError("--json - and --junit -: only one can go to standard output: name a file")
+            raise GB10DocsError("--json - and --junit -: only one can go to standard output: name a file")
         for file, _ in self._files:
             if file != STDOUT:
                 refuse_unwritable(file)

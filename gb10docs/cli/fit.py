@@ -25,10 +25,6 @@ WIDTH = 100
 """Width of the text in characters; addresses are not cut."""
 
 
-class BadChoice(GB10DocsError):
-    """A format, machine, cache or context that is none."""
-
-
 @click.command()
 @click.argument(
     "model",
@@ -104,12 +100,12 @@ def tokens(text: str) -> int:
     """A number of tokens: `4096`, or `32k`, which is 32 times 1,024.
 
     Raises:
-        BadChoice: It is written otherwise, or is more than a billion.
+        GB10DocsError: It is written otherwise, or is more than a billion.
     """
     number, kilo = (text[:-1], 1024) if text[-1:] in {"k", "K"} else (text, 1)
     value = int(number) * kilo if number.isascii() and number.isdigit() and len(number) < 10 else -1
     if not 0 <= value <= 10**9:
-        raise BadChoice(f"'{text}' is no context: write it as 4096 or 32k (1k is 1,024 tokens)")
+        raise GB10DocsError(f"'{text}' is no context: write it as 4096 or 32k (1k is 1,024 tokens)")
     return value
 
 
@@ -188,12 +184,12 @@ def _format(found: Model, asked: str) -> Format:
     from gb10docs.models import roofline
 
     if not asked and found.refusal:
-        raise BadChoice(f"{found.source}: {found.refusal}")
+        raise GB10DocsError(f"{found.source}: {found.refusal}")
     chosen = (
         found.own if not asked and found.own else _choice(asked or found.format, roofline.FORMATS, "format")
     )
     if not chosen.suits(found.experts):
-        raise BadChoice(
+        raise GB10DocsError(
             f"the format '{chosen.name}' is for models with experts, and {found.name} has none: "
             "choose another, such as nvfp4"
         )
@@ -206,19 +202,19 @@ def _cache(found: Model, asked: str) -> str:
 
     if not asked and found.cache not in roofline.CACHES:
         known = " or ".join(roofline.CACHES)
-        raise BadChoice(
+        raise GB10DocsError(
             f"{found.source}: it declares a KV cache in '{found.cache}', whose bytes gb10docs does not know: "
             f"choose {known} with --cache"
         )
     cache = asked or found.cache
     if cache not in roofline.CACHES:
-        raise BadChoice(f"no cache format '{cache}': {did_you_mean(cache, roofline.CACHES)}")
+        raise GB10DocsError(f"no cache format '{cache}': {did_you_mean(cache, roofline.CACHES)}")
     return cache
 
 
 def _choice(name: str, known: Mapping[str, Row], noun: str) -> Row:
     if name not in known:
-        raise BadChoice(f"no {noun} '{name}': {did_you_mean(name, known)}")
+        raise GB10DocsError(f"no {noun} '{name}': {did_you_mean(name, known)}")
     return known[name]
 
 

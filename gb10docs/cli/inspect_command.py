@@ -9,7 +9,7 @@ from pathlib import Path
 from gb10docs.atomic import write_text
 from gb10docs.models.checkpoints import files
 from gb10docs.models.checkpoints.checkpoint import Checkpoint, open_checkpoint, open_repository
-from gb10docs.models.checkpoints.documents import IncompleteCheckpointError
+from gb10docs.models.checkpoints.documents import IncompleteCheckpoint
 from gb10docs.models.inspection import report
 from gb10docs.models.inspection.expectation import Scheme, unmet
 from gb10docs.models.inspection.look import look
@@ -19,12 +19,12 @@ def inspect(place: str, revision: str | None, expected: Scheme | None, json_file
     """Print what a checkpoint is; the exit status.
 
     Raises:
-        BadCheckpointError: There is none, or it cannot be true.
-        HubError: The hub does not answer, or does not have it.
+        BadCheckpoint: There is none, or it cannot be true.
+        NoHub: The hub does not answer, or does not have it.
     """
     try:
         inspection = look(_open(place, revision), place)
-    except IncompleteCheckpointError as error:
+    except IncompleteCheckpoint as error:
         if expected is None:
             raise
         return _refuse(place, expected, [str(error)])

@@ -23,18 +23,18 @@ ENGINES: dict[str, Engine] = {
 """All that are known, by name."""
 
 
-class UnknownEngineError(GB10DocsError):
-    """No engine goes by that name here."""
-
-
 def engine(name: str) -> Engine:
     """The engine of that name; `PLAIN` for an empty one.
 
     Raises:
-        UnknownEngineError: No engine goes by that name.
+        BadService: No engine goes by that name.
     """
     if not name:
         return PLAIN
     if name not in ENGINES:
-        raise UnknownEngineError(f"no engine is called '{name}'; {did_you_mean(name, ENGINES)}")
+        raise BadService(f"no engine is called '{name}'; {did_you_mean(name, ENGINES)}")
     return ENGINES[name]
+
+
+class BadService(GB10DocsError):
+    """A Compose service that cannot be read as an engine that is known here."""

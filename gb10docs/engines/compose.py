@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from gb10docs.engines import ENGINES, engine
+from gb10docs.engines import ENGINES, BadService, engine
 from gb10docs.engines.engine import PLAIN, Engine
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
 from gb10docs.pages import yaml_text
 
 FILE, OVERRIDE = "compose.yaml", "standin.yaml"
@@ -32,10 +32,6 @@ _AS_LISTS = {
 }
 _COLON = re.compile(r":(?![^{]*\})")
 """Between the parts of a mount, not within `${NAME:-default}`."""
-
-
-class BadService(GB10DocsError):
-    """A Compose file that does not say what a server is."""
 
 
 class Command(NamedTuple):
@@ -165,7 +161,7 @@ def read_file(file: Path) -> dict[str, Any]:
         raise BadService(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        if isinstance(error, yaml_text.TooLargeError):
+        if isinstance(error, yaml_text.TooLarge):
             raise BadService(f"{file}:1: cannot be read: {error}: write it with fewer aliases") from error
         raise BadService(f"{file}:{mark.line + 1 if mark else 1}: no valid YAML: mend it") from error
     if not isinstance(described, dict):

@@ -14,7 +14,7 @@ class Engine:
     """What is known of one engine beyond OpenAI's own fields."""
 
     name: str
-    """As the command line and ledgers have it: `trtllm`."""
+    """Its name in the command line and in ledgers, such as `trtllm`."""
     title: str
     """As people write it: `TensorRT-LLM`."""
     ports: tuple[int, ...]

@@ -17,7 +17,7 @@ from gb10docs.engines.compose import Mount, Service, read_command
 from gb10docs.engines.process import EngineProcess
 from gb10docs.machine import environments
 from gb10docs.models.checkpoints import configuration
-from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint
 from gb10docs.models.checkpoints.files import LocalFiles
 
 SERVER = ("-m", "vllm.entrypoints.openai.api_server")
@@ -54,7 +54,7 @@ class VllmProcess(EngineProcess):
         package: `ON_CPU` or `ON_GPU`.
 
     Raises:
-        NotInstalled: No environment here holds that build.
+        Unavailable: No environment here holds that build.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ def quantization(checkpoint: Path) -> str:
     """The format that a checkpoint declares, `W4A16_NVFP4` say; empty where there is none or none can be read."""
     try:
         return configuration.read(LocalFiles(checkpoint)).declared.word
-    except BadCheckpointError:
+    except BadCheckpoint:
         return ""
 
 

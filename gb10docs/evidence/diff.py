@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from gb10docs.evidence.ledger import BadLedgerError, Ledger, Run, StepRecord, parse, read
+from gb10docs.evidence.ledger import BadLedger, Ledger, Run, StepRecord, parse, read
 from gb10docs.pages.printing import printable
 from gb10docs.results.result import Container, StandIn
 
@@ -24,7 +24,7 @@ def diff(before: str, after: str, root: Path) -> str:
     """`gb10docs evidence diff A B`: each a ledger's path, or git's name for one, `HEAD~1:docs/…`.
 
     Raises:
-        BadLedgerError: One is no ledger, or there is none.
+        BadLedger: One is no ledger, or there is none.
     """
     a, b = _ledger(before, root), _ledger(after, root)
     lines = [*_headings(before, a, after, b), *_environments(a, b)]
@@ -41,14 +41,14 @@ def _ledger(name: str, root: Path) -> Ledger:
             if ledger:
                 return ledger
     if ":" not in name:
-        raise BadLedgerError(f"{name}: no such ledger: name a file, or as git does, HEAD~1:docs/evidence/…")
+        raise BadLedger(f"{name}: no such ledger: name a file, or as git does, HEAD~1:docs/evidence/…")
     command = ["git", "-C", str(root), "show", "--end-of-options", name]
     try:
         shown = subprocess.run(command, capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BadLedgerError(f"{name}: git does not show it: {error}") from error
+        raise BadLedger(f"{name}: git does not show it: {error}") from error
     if shown.returncode:
-        raise BadLedgerError(f"{name}: {shown.stderr.decode(errors='replace').strip()}")
+        raise BadLedger(f"{name}: {shown.stderr.decode(errors='replace').strip()}")
     return parse(shown.stdout, name)
 
 

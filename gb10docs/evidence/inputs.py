@@ -28,7 +28,7 @@ MISSING, CHANGED = "missing", "changed while it ran"
 IMAGES, MODELS = "compose/images.lock.toml", "compose/models.lock.toml"
 
 
-class BadLockFileError(GB10DocsError):
+class BadLockFile(GB10DocsError):
     """A file of pinned images or models that cannot be read."""
 
 
@@ -43,7 +43,7 @@ class Pins:
         """The rows of `IMAGES` by image reference, or those of `MODELS` by repository.
 
         Raises:
-            BadLockFileError: The file cannot be read, or is no table of such rows.
+            BadLockFile: The file cannot be read, or is no table of such rows.
         """
         if file not in self._rows:
             self._rows[file] = _lock_rows(self.root / file)
@@ -53,7 +53,7 @@ class Pins:
         """Read both files.
 
         Raises:
-            BadLockFileError: One of them cannot be read, or is no table of such rows.
+            BadLockFile: One of them cannot be read, or is no table of such rows.
         """
         for file in (IMAGES, MODELS):
             self.rows(file)
@@ -119,7 +119,7 @@ def input_hash(name: str, pins: Pins) -> str | None:
     """SHA-256 of an input of the tree of these pins as it is today, None where it is gone.
 
     Raises:
-        BadLockFileError: It is a row of a lock file that cannot be read.
+        BadLockFile: It is a row of a lock file that cannot be read.
     """
     path, _, part = name.partition("#")
     if not path or path.startswith("/") or ".." in path.split("/"):
@@ -176,15 +176,15 @@ def _lock_rows(path: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise BadLockFileError(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadLockFile(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadLockFileError(f"{path}: no valid TOML: {error}: mend it") from error
+        raise BadLockFile(f"{path}: no valid TOML: {error}: mend it") from error
     rows: dict[str, dict[str, Any]] = {}
     for table, key in (("image", "reference"), ("model", "repository")):
         listed = tables.get(table, [])
         for row in listed if isinstance(listed, list) else [listed]:
             name = row.get(key) if isinstance(row, dict) else None
             if not isinstance(name, str):
-                raise BadLockFileError(f'{path}: a row is no [[{table}]] with {key} = "…": write it so')
+                raise BadLockFile(f'{path}: a row is no [[{table}]] with {key} = "…": write it so')
             rows[name] = row
     return rows

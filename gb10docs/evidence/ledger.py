@@ -59,7 +59,7 @@ Moment = Annotated[
 _RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.REPLACED)
 
 
-class BadLedgerError(GB10DocsError):
+class BadLedger(GB10DocsError):
     """A ledger that cannot be read or must not be written."""
 
 
@@ -188,16 +188,16 @@ def read(path: Path) -> Ledger | None:
     """The ledger in a file; None where there is none.
 
     Raises:
-        BadLedgerError: There is something else, or it cannot be read.
+        BadLedger: There is something else, or it cannot be read.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise BadLedgerError(f"{path}: no ledger: it is no regular file: move it away")
+            raise BadLedger(f"{path}: no ledger: it is no regular file: move it away")
         data = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadLedgerError(f"{path}: the ledger cannot be read: {error.strerror}") from error
+        raise BadLedger(f"{path}: the ledger cannot be read: {error.strerror}") from error
     return parse(data, str(path))
 
 
@@ -205,12 +205,12 @@ def parse(data: bytes, name: str) -> Ledger:
     """The ledger that a text holds.
 
     Raises:
-        BadLedgerError: It holds none; the message begins with the name.
+        BadLedger: It holds none; the message begins with the name.
     """
     try:
         return Ledger.model_validate_json(data)
     except ValidationError as error:
-        raise BadLedgerError(f"{name}: {_what_is_wrong(data, error)}") from error
+        raise BadLedger(f"{name}: {_what_is_wrong(data, error)}") from error
 
 
 def _what_is_wrong(data: bytes, error: ValidationError) -> str:
@@ -229,7 +229,7 @@ def write(path: Path, ledger: Ledger, root: Path) -> None:
     """Write a ledger whole or not at all, in its tree and through no link.
 
     Raises:
-        CannotWriteError: A link is in the way, or it cannot be written.
+        CannotWrite: A link is in the way, or it cannot be written.
     """
     table = ledger.model_dump(mode="json", by_alias=True)
     text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gb10docs.atomic import write_text
-from gb10docs.errors import GB10DocsError
-from gb10docs.evidence.inputs import IMAGES, MODELS, Pins
+from gb10docs.evidence.inputs import IMAGES, MODELS, BadLockFile, Pins
 from gb10docs.evidence.registry import image_digest, model_revision
 
 _KINDS = {"image": (IMAGES, "reference", "digest"), "model": (MODELS, "repository", "revision")}
 """For each kind: the lock file, its key for the name, and the one for what it is pinned to."""
-
-
-class BadPinError(GB10DocsError):
-    """A row of a lock file that cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ def read(root: Path) -> Iterator[Pin]:
     """Every image and model that is pinned, or ought to be.
 
     Raises:
-        BadLockFileError: A lock file is no valid TOML.
+        BadLockFile: A lock file is no valid TOML.
     """
     locked = Pins(root)
     for kind, (file, _, key) in _KINDS.items():
@@ -54,7 +49,7 @@ def write(root: Path, pin: Pin, value: str) -> None:
     """Pin it to a digest or revision; every other line of the lock file stays as it is.
 
     Raises:
-        BadPinError: The row is not written as one line for each key.
+        BadLockFile: The row is not written as one line for each key.
     """
     file, naming, key = _KINDS[pin.kind]
     text = (root / file).read_text(encoding="utf-8")
@@ -63,7 +58,7 @@ def write(root: Path, pin: Pin, value: str) -> None:
     )
     found = row.search(text)
     if not found:
-        raise BadPinError(f'{file}: no line {naming} = "{pin.name}": write it on a line of its own')
+        raise BadLockFile(f'{file}: no line {naming} = "{pin.name}": write it on a line of its own')
     rest = re.sub(rf"^{key} *=.*\n", "", found["rest"], flags=re.MULTILINE)
     new = f'{found["name"]}{key} = "{value}"\n{rest}'
     write_text(root / file, text[: found.start()] + new + text[found.end() :])

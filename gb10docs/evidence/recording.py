@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gb10docs.atomic import CannotWriteError, refuse_unwritable
+from gb10docs.atomic import CannotWrite, refuse_unwritable
 from gb10docs.errors import GB10DocsError
 from gb10docs.evidence.inputs import IMAGES, MODELS, Pins, after_the_run, inputs_of, models_of
 from gb10docs.evidence.ledger import (
@@ -34,10 +34,6 @@ from gb10docs.results.result import Outcome, Report, StandIn, StepResult
 from gb10docs.standins import catalog
 
 
-class NotThatMachineError(GB10DocsError):
-    """Evidence of a machine that this one is not."""
-
-
 class Recording:
     """The evidence of one invocation."""
 
@@ -51,10 +47,10 @@ class Recording:
             recorded_by: Who records; git's user name unless given.
 
         Raises:
-            NotThatMachineError: The target is a GB10, and this machine is none.
-            BadLedgerError: A ledger that there is cannot be read.
-            BadLockFileError: A lock file cannot be read.
-            CannotWriteError: A ledger cannot be written, or lies behind a link.
+            GB10DocsError: The target is a GB10, and this machine is none.
+            BadLedger: A ledger that there is cannot be read.
+            BadLockFile: A lock file cannot be read.
+            CannotWrite: A ledger cannot be written, or lies behind a link.
         """
         refuse_pretence(plans[0].target.name, hardware.look().gpu)
         self._root, self._redactor = root, redactor
@@ -79,8 +75,8 @@ class Recording:
         """Merge a page's run into its ledger; returns its path below the root, or None: no step came to an end.
 
         Raises:
-            BadLedgerError: The ledger cannot be read any more.
-            CannotWriteError: It cannot be written.
+            BadLedger: The ledger cannot be read any more.
+            CannotWrite: It cannot be written.
         """
         if not any(map(came_to_an_end, report.steps)):
             return None
@@ -120,9 +116,7 @@ class Recording:
     def _refuse(self, path: Path) -> None:
         """A ledger that could not be read or written once the run is over."""
         if os.path.realpath(path) != str(path):
-            raise CannotWriteError(
-                f"{path}: lies behind a link, which --record never follows: replace the link"
-            )
+            raise CannotWrite(f"{path}: lies behind a link, which --record never follows: replace the link")
         read(path)
         refuse_unwritable(path)
 
@@ -186,11 +180,11 @@ def refuse_pretence(target: str, gpu: str) -> None:
     """Only a GB10 can give evidence of a GB10, whatever `--target` says.
 
     Raises:
-        NotThatMachineError: The target is `gb10` and this machine's GPU is another, or none.
+        GB10DocsError: The target is `gb10` and this machine's GPU is another, or none.
     """
     if target == "gb10" and "GB10" not in gpu:
         here = f"its GPU is {gpu}" if gpu else "it has no NVIDIA GPU"
-        raise NotThatMachineError(
+        raise GB10DocsError(
             f"--record: this machine is no GB10 ({here}): record with --target auto, or leave --record out"
         )
 

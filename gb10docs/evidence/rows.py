@@ -19,12 +19,12 @@ from gb10docs.evidence.inputs import (
     IMAGES,
     MISSING,
     MODELS,
-    BadLockFileError,
+    BadLockFile,
     Pins,
     input_hash,
 )
 from gb10docs.evidence.ledger import (
-    BadLedgerError,
+    BadLedger,
     Ledger,
     Run,
     Standing,
@@ -121,8 +121,8 @@ def rows_of(page: Page, pins: Pins) -> dict[str, list[Row]]:
     """The rows of each step of a page, by step id: targets in the order of `TARGETS`, then others by name.
 
     Raises:
-        BadLedgerError: A ledger of the page cannot be read, or lies where another one belongs.
-        BadLockFileError: A file of pinned images or models cannot be read.
+        BadLedger: A ledger of the page cannot be read, or lies where another one belongs.
+        BadLockFile: A file of pinned images or models cannot be read.
     """
     rows, faults = readable_rows_of(page, pins)
     for fault in faults:
@@ -131,7 +131,7 @@ def rows_of(page: Page, pins: Pins) -> dict[str, list[Row]]:
     return rows
 
 
-def readable_rows_of(page: Page, pins: Pins) -> tuple[dict[str, list[Row]], list[BadLedgerError]]:
+def readable_rows_of(page: Page, pins: Pins) -> tuple[dict[str, list[Row]], list[BadLedger]]:
     """The same of those ledgers that can be read, and what is wrong with the others."""
     ledgers, faults = _ledgers(page, pins.root)
     changed = _comparison(pins)
@@ -189,26 +189,26 @@ def lasted(row: Row) -> str:
     return took(row.record.duration_s) if row.record.duration_s >= 0.01 else "under 0.01 s"
 
 
-def _ledgers(page: Page, root: Path) -> tuple[list[tuple[str, Ledger]], list[BadLedgerError]]:
+def _ledgers(page: Page, root: Path) -> tuple[list[tuple[str, Ledger]], list[BadLedger]]:
     """The ledgers of a page with their paths below `docs/`, and what is wrong with those that are none."""
     found: list[tuple[str, Ledger]] = []
-    faults: list[BadLedgerError] = []
+    faults: list[BadLedger] = []
     for path in sorted(ledger_path(root, page.relative, "any").parent.glob("*.json")):
         try:
             ledger = read(path)
             if ledger:
                 _refuse_misplaced(path, ledger, page, root)
                 found.append((path.relative_to(root / "docs").as_posix(), ledger))
-        except BadLedgerError as error:
+        except BadLedger as error:
             faults.append(error)
     return sorted(found, key=lambda one: place_of(one[1].target)), faults
 
 
 def _refuse_misplaced(path: Path, ledger: Ledger, page: Page, root: Path) -> None:
     if path != ledger_path(root, page.relative, ledger.target, ledger.flavour):
-        raise BadLedgerError(f"{path}: holds what ran on '{ledger.target}': name it {ledger.target}.json")
+        raise BadLedger(f"{path}: holds what ran on '{ledger.target}': name it {ledger.target}.json")
     if ledger.page != page.relative:
-        raise BadLedgerError(f"{path}: speaks of {ledger.page}, not of {page.relative}: move or delete it")
+        raise BadLedger(f"{path}: speaks of {ledger.page}, not of {page.relative}: move or delete it")
 
 
 def _comparison(pins: Pins) -> Callable[[str, str], bool]:
@@ -224,7 +224,7 @@ def _comparison(pins: Pins) -> Callable[[str, str], bool]:
             return True
         try:
             return (input_hash(name, pins) or MISSING) != was
-        except (OSError, ValueError, BadLockFileError):
+        except (OSError, ValueError, BadLockFile):
             return True
 
     return changed

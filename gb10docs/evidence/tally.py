@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError
-from gb10docs.evidence.inputs import IMAGES, MODELS, BadLockFileError, Pins
-from gb10docs.evidence.ledger import BadLedgerError
+from gb10docs.evidence.inputs import IMAGES, MODELS, BadLockFile, Pins
+from gb10docs.evidence.ledger import BadLedger
 from gb10docs.evidence.rows import Look, Row, date, place_of, readable_rows_of, rows_of
 from gb10docs.pages.page import Page
 from gb10docs.pages.printing import printable
@@ -82,11 +82,11 @@ def status(root: Path) -> tuple[str, list[GB10DocsError]]:
     return "\n".join(lines), faults
 
 
-def _lock_faults(pins: Pins) -> Iterator[BadLockFileError]:
+def _lock_faults(pins: Pins) -> Iterator[BadLockFile]:
     for file in (IMAGES, MODELS):
         try:
             pins.rows(file)
-        except BadLockFileError as error:
+        except BadLockFile as error:
             yield error
 
 
@@ -94,12 +94,12 @@ def tallies(page: Page, pins: Pins) -> list[Tally]:
     """A tally for each ledger of a page, in the order of the targets.
 
     Raises:
-        BadLedgerError: A ledger cannot be read.
+        BadLedger: A ledger cannot be read.
     """
     return _tallies(page, rows_of(page, pins))
 
 
-def readable_tallies(page: Page, pins: Pins) -> tuple[list[Tally], list[BadLedgerError]]:
+def readable_tallies(page: Page, pins: Pins) -> tuple[list[Tally], list[BadLedger]]:
     """The same of those ledgers that can be read, and what is wrong with the others."""
     rows, faults = readable_rows_of(page, pins)
     return _tallies(page, rows), faults

@@ -12,17 +12,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.machine import Unavailable
 
 FOLDERS = (".venv-modelopt", ".venv-vllm")
 VARIABLE = "GB10DOCS_ENGINES"
 """Names folders of more environments, as PATH names folders."""
 _OF_THE_SESSION = frozenset({"PYTHONPATH", "PYTHONHOME"})
 _ASK = "import sys\nfrom importlib.metadata import version\n[version(name) for name in sys.argv[1:]]"
-
-
-class NotInstalled(GB10DocsError):
-    """A package that no environment here holds."""
 
 
 def python_for(packages: Sequence[str], session: str, variables: Mapping[str, str]) -> str:
@@ -51,11 +47,11 @@ def insist(packages: Sequence[str]) -> str:
     """The first interpreter that has all packages.
 
     Raises:
-        NotInstalled: None has.
+        Unavailable: None has.
     """
     found = python_with(packages)
     if not found:
-        raise NotInstalled(missing(packages))
+        raise Unavailable(missing(packages))
     return found
 
 

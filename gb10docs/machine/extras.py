@@ -8,24 +8,20 @@ from __future__ import annotations
 import re
 from importlib import metadata
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.machine import Unavailable
 
 PROJECT = "gb10docs"
 _REQUIRED = re.compile(r"""(?P<name>[\w.-]+).*;\s*extra\s*==\s*["'](?P<extra>[\w.-]+)["']""")
-
-
-class MissingExtraError(GB10DocsError):
-    """Something is asked for that a package does which is not installed."""
 
 
 def require(extra: str) -> None:
     """Whatever an extra brings is here.
 
     Raises:
-        MissingExtraError: It is not; the message says what to install.
+        Unavailable: It is not; the message says what to install.
     """
     if told := missing(extra):
-        raise MissingExtraError(told)
+        raise Unavailable(told)
 
 
 def missing(extra: str) -> str:
@@ -34,7 +30,7 @@ def missing(extra: str) -> str:
     return _told(absent, extra) if absent else ""
 
 
-def lacking(error: ModuleNotFoundError) -> MissingExtraError | None:
+def lacking(error: ModuleNotFoundError) -> Unavailable | None:
     """What to tell of an import that failed; None where no extra has such a package.
 
     Of several extras that have it, the one with the fewest packages is named.
@@ -46,7 +42,7 @@ def lacking(error: ModuleNotFoundError) -> MissingExtraError | None:
         if _normal(module) in map(_normal, names) and not _installed(module)
     }
     smallest = min(having, key=lambda extra: (len(having[extra]), extra), default="")
-    return MissingExtraError(_told([module], smallest)) if smallest else None
+    return Unavailable(_told([module], smallest)) if smallest else None
 
 
 def _told(absent: list[str], extra: str) -> str:

@@ -6,12 +6,8 @@ import contextlib
 import socket
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.machine import Unavailable
 from gb10docs.machine.processes import command_of
-
-
-class PortTaken(GB10DocsError):
-    """A port that a step wants is somebody else's."""
 
 
 def is_open(port: int) -> bool:
@@ -22,9 +18,9 @@ def is_open(port: int) -> bool:
 
 
 def refuse_taken(port: int, wanted_by: str) -> None:
-    """Raise PortTaken, naming the process, if something listens on `port`."""
+    """Raise Unavailable, naming the process, if something listens on `port`."""
     if is_open(port):
-        raise PortTaken(f"{wanted_by}: port {port} is taken by {holder(port)}: stop it and run again")
+        raise Unavailable(f"{wanted_by}: port {port} is taken by {holder(port)}: stop it and run again")
 
 
 def holder(port: int) -> str:

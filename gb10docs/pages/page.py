@@ -191,7 +191,7 @@ def _front_matter(lines: list[str], path: Path) -> dict[str, Any]:
 
     try:
         front = yaml_text.load("\n".join(lines[1 : end - 1])) or {}
-    except yaml_text.TooLargeError as error:
+    except yaml_text.TooLarge as error:
         raise BadPage(
             f"{path}:1: the front matter cannot be read: {error}: write it without aliases"
         ) from error

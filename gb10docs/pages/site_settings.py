@@ -5,19 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.pages import yaml_text
-
-
-class BadSettingsError(GB10DocsError):
-    """A `mkdocs.yml` that cannot be read."""
+from gb10docs.pages.fences import BadPage
 
 
 def site_settings(root: Path) -> dict[str, Any]:
     """The settings as they are written; none where there is no `mkdocs.yml`.
 
     Raises:
-        BadSettingsError: It cannot be read.
+        BadPage: It cannot be read.
     """
     import yaml
 
@@ -31,5 +27,5 @@ def site_settings(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadSettingsError(f"{path}: cannot be read: {' '.join(str(error).split())}: mend it") from error
+        raise BadPage(f"{path}: cannot be read: {' '.join(str(error).split())}: mend it") from error
     return told if isinstance(told, dict) else {}

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.pages.bash_text import read_bash
+from gb10docs.pages.fences import BadPage
 from gb10docs.pages.snippet import Snippet
 
 _WORD = re.compile(r"[\w-][\w.-]*")
@@ -21,10 +21,6 @@ _OWN_PATH = re.compile(r"\bBASH_SOURCE\b|\$0\b|\$\{0\b")
 _NOT_FOUND = re.compile(
     r"No such file|No module named|FileNotFoundError|not found|cannot (?:open|find|access)"
 )
-
-
-class NotAloneError(GB10DocsError):
-    """A snippet takes something from its own folder; the message begins with file:line."""
 
 
 def names_beside(folder: Path) -> dict[str, list[str]]:
@@ -49,7 +45,7 @@ def refuse_neighbours(snippet: Snippet, beside: Mapping[str, list[str]], root: P
         root: Where its session begins.
 
     Raises:
-        NotAloneError: It imports a neighbour, sources one, or names one together with its own path.
+        BadPage: It imports a neighbour, sources one, or names one together with its own path.
     """
     words = {_stem(word) for word in _WORD.findall(snippet.body)}
     named = [name for word in words & beside.keys() for name in beside[word] if name != snippet.path.name]
@@ -62,7 +58,7 @@ def refuse_neighbours(snippet: Snippet, beside: Mapping[str, list[str]], root: P
     )
     for line, name in taken:
         at = f"{snippet.path}:{snippet.body_line + line - 1}"
-        raise NotAloneError(f"{at}: '{name}' lies beside this snippet, but {_rule(snippet, name)}")
+        raise BadPage(f"{at}: '{name}' lies beside this snippet, but {_rule(snippet, name)}")
 
 
 def explain(snippet: Snippet, stderr: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.pages.fences import BadPage
 from gb10docs.pages.page import Page, page_name, read_page
 from gb10docs.pages.printing import is_fit, on_one_line
 
@@ -14,42 +15,22 @@ SUFFIXES = (".markdown", ".md", ".mdown", ".mkd", ".mkdn")
 """The suffixes of pages, as MkDocs reads them: in small letters only."""
 
 
-class NoSuchPage(GB10DocsError):
-    """A name or path that is no page of the tree."""
-
-
-class BadOrder(GB10DocsError):
-    """Pages that name each other in `after`."""
-
-
-class OneNameError(GB10DocsError):
-    """Two pages that differ by their suffix only."""
-
-
-class OutsideError(GB10DocsError):
-    """A file that a link takes out of the tree."""
-
-
-class UnfitNameError(GB10DocsError):
-    """A name that would do something to whoever shows it."""
-
-
 def refuse_unfit(path: Path, root: Path) -> None:
     """Only what lies in the tree is read and shown, under a name that can be shown.
 
     Raises:
-        OutsideError: It is a link out of the tree, or to nowhere.
-        UnfitNameError: Its name holds a line end, another control character, or what reorders text.
+        BadPage: It is a link out of the tree, or to nowhere.
+        BadPage: Its name holds a line end, another control character, or what reorders text.
     """
     name = path.relative_to(root).as_posix()
     if not is_fit(name):
-        raise UnfitNameError(
+        raise BadPage(
             f"{root}/{on_one_line(name)}: its name holds characters that cannot be shown: rename it"
         )
     if os.path.islink(path):  # noqa: PTH114  as many as pages
         top, real = os.path.realpath(root), os.path.realpath(path)
         if not real.startswith(f"{top}/") or not os.path.exists(real):  # noqa: PTH110  as many as pages
-            raise OutsideError(
+            raise BadPage(
                 f"{path}: is a link that leads out of {root}: put the file itself there, or take the link away"
             )
 
@@ -58,26 +39,26 @@ def find_root(given: Path | None) -> Path:
     """The tree to work in: the one given, else the nearest folder upwards with `docs/` and `snippets/`.
 
     Raises:
-        NoSuchPage: There is none.
+        BadPage: There is none.
     """
     start = (given or _here()).resolve()
     for folder in [start] if given else [start, *start.parents]:
         if (folder / "docs").is_dir() and (folder / "snippets").is_dir():
             return folder
     where = f"{start} does not hold" if given else f"neither {start} nor a folder above it holds"
-    raise NoSuchPage(f"{where} docs/ and snippets/: name the tree with --root DIR")
+    raise BadPage(f"{where} docs/ and snippets/: name the tree with --root DIR")
 
 
 def _here() -> Path:
     """Return the folder in which the program was started.
 
     Raises:
-        NoSuchPage: That folder has been deleted since.
+        BadPage: That folder has been deleted since.
     """
     try:
         return Path.cwd()
     except FileNotFoundError as error:
-        raise NoSuchPage("the folder that you are in has been deleted: go to another") from error
+        raise BadPage("the folder that you are in has been deleted: go to another") from error
 
 
 def page_paths(root: Path) -> dict[str, Path]:
@@ -86,9 +67,9 @@ def page_paths(root: Path) -> dict[str, Path]:
     Like MkDocs, it passes over whatever is hidden, such as what an editor keeps beside a page.
 
     Raises:
-        OneNameError: Two files are one page, such as `a.md` and `a.markdown`.
-        OutsideError: A page is a link out of the tree.
-        UnfitNameError: The name of a page cannot be shown.
+        BadPage: Two files are one page, such as `a.md` and `a.markdown`.
+        BadPage: A page is a link out of the tree.
+        BadPage: The name of a page cannot be shown.
     """
     refuse_unfit(root / "docs", root)
     found: dict[str, Path] = {}
@@ -99,7 +80,7 @@ def page_paths(root: Path) -> dict[str, Path]:
         refuse_unfit(path, root)
         other = found.setdefault(page_name(relative.as_posix()), path)
         if other != path:
-            raise OneNameError(f"{path} and {other} are pages of one name: rename one")
+            raise BadPage(f"{path} and {other} are pages of one name: rename one")
     return found
 
 
@@ -107,14 +88,14 @@ def read_pages(root: Path, names: Iterable[str]) -> list[Page]:
     """The named pages (whole names, unique last parts, or paths), each once, in an order that respects `after`.
 
     Raises:
-        NoSuchPage: A name is no page, or that of several, or a page has nothing to run.
-        BadOrder: Pages name each other in `after`.
+        BadPage: A name is no page, or that of several, or a page has nothing to run.
+        BadPage: Pages name each other in `after`.
     """
     known = page_paths(root)
     pages = [read_page(path, root) for path in dict.fromkeys(_locate(name, root, known) for name in names)]
     for page in pages:
         if not page.steps:
-            raise NoSuchPage(f"{page.path}: has no bash or python fence, so there is nothing to run")
+            raise BadPage(f"{page.path}: has no bash or python fence, so there is nothing to run")
     asked = {page.name for page in pages}
     return [page for page in _ordered(pages, root, known) if page.name in asked]
 
@@ -123,8 +104,8 @@ def with_foundations(pages: Iterable[Page], root: Path) -> list[Page]:
     """The pages and those that they build on by `after`, directly or not, each after what it builds on.
 
     Raises:
-        NoSuchPage: An `after` names no page, or several.
-        BadOrder: Pages name each other in `after`.
+        BadPage: An `after` names no page, or several.
+        BadPage: Pages name each other in `after`.
     """
     return _ordered(pages, root, page_paths(root))
 
@@ -158,14 +139,14 @@ def readable_lessons(root: Path) -> tuple[list[Page], dict[str, GB10DocsError]]:
 def _locate(name: str, root: Path, known: Mapping[str, Path]) -> Path:
     meant = _meant(name, known)
     if len(meant) > 1:
-        raise NoSuchPage(f"'{name}' is the name of {len(meant)} pages: write {' or '.join(meant)}")
+        raise BadPage(f"'{name}' is the name of {len(meant)} pages: write {' or '.join(meant)}")
     if meant:
         return known[meant[0]]
     for base in (_here(), root, root / "docs"):
         for path in (base / f"{name}{suffix}" for suffix in ("", *SUFFIXES)):
             if path.suffix in SUFFIXES and _exists(path):
                 return _among(path, root, known)
-    raise NoSuchPage(f"no page '{name}' under {root / 'docs'}: {did_you_mean(name, _short(known))}")
+    raise BadPage(f"no page '{name}' under {root / 'docs'}: {did_you_mean(name, _short(known))}")
 
 
 def _meant(name: str, known: Iterable[str]) -> list[str]:
@@ -186,7 +167,7 @@ def _among(path: Path, root: Path, known: Mapping[str, Path]) -> Path:
     real = path.resolve()
     found = next((page for page in known.values() if page == path or page.resolve() == real), None)
     if not found:
-        raise NoSuchPage(f"{path}: lies outside {root / 'docs'}: only what is under docs/ is a page")
+        raise BadPage(f"{path}: lies outside {root / 'docs'}: only what is under docs/ is a page")
     return found
 
 
@@ -205,7 +186,7 @@ def _ordered(pages: Iterable[Page], root: Path, known: Mapping[str, Path]) -> li
     def visit(page: Page, above: tuple[str, ...]) -> None:
         if page.name in above:
             circle = [*above[above.index(page.name) :], page.name]
-            raise BadOrder(
+            raise BadPage(
                 f"{page.path}: 'after' goes in a circle: {' -> '.join(circle)}: take one of them out"
             )
         if page.name in done:
@@ -225,9 +206,9 @@ def _foundation(name: str, page: Page, known: Mapping[str, Path]) -> str:
     meant = _meant(name, known)
     if not meant:
         near = did_you_mean(name, _short(known))
-        raise NoSuchPage(f"{page.path}: 'after' names no page: '{name}', {near}")
+        raise BadPage(f"{page.path}: 'after' names no page: '{name}', {near}")
     if len(meant) > 1:
-        raise NoSuchPage(
+        raise BadPage(
             f"{page.path}: 'after' names {len(meant)} pages by '{name}': write {' or '.join(meant)}"
         )
     return meant[0]

@@ -11,7 +11,7 @@ LARGEST = 100_000
 """Values that a text may write out to."""
 
 
-class TooLargeError(ValueError):
+class TooLarge(ValueError):
     """A text that writes out to too much."""
 
 
@@ -19,7 +19,7 @@ def load(text: str, loader: type | None = None) -> Any:
     """What a YAML text says; `loader` is a SafeLoader, or a class made from it.
 
     Raises:
-        TooLargeError: It writes out to more than `LARGEST` values, or holds itself.
+        TooLarge: It writes out to more than `LARGEST` values, or holds itself.
         yaml.YAMLError: It is no YAML.
         ValueError: A value is none of its kind, such as a date that there is not.
         RecursionError: It is nested too deeply.
@@ -32,7 +32,7 @@ def load(text: str, loader: type | None = None) -> Any:
         if node is None:
             return None
         if _size(node, {}) > LARGEST:
-            raise TooLargeError(f"it writes out to more than {LARGEST} values")
+            raise TooLarge(f"it writes out to more than {LARGEST} values")
         return reader.construct_document(node)
     finally:
         reader.dispose()

@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.pages.need import Need
 from gb10docs.pages.page import Page, Step
 from gb10docs.pages.snippet import Language, Snippet
 from gb10docs.pages.standing_alone import names_beside, refuse_neighbours
+from gb10docs.plan import BadPlan
 from gb10docs.plan.services import Services, place_of
-
-
-class BadStep(GB10DocsError):
-    """A step that does what its header does not declare; the message begins with file:line."""
 
 
 class Rule(NamedTuple):
@@ -134,8 +130,8 @@ def lint(pages: Iterable[Page], root: Path, services: Services) -> None:
     """Refuse pages of which a step does what it does not declare, or that cannot work in this order.
 
     Raises:
-        BadStep: With file:line, what is wrong, and what to do.
-        NotAloneError: A snippet takes something from its own folder.
+        BadPlan: With file:line, what is wrong, and what to do.
+        BadPage: A snippet takes something from its own folder.
     """
     pages = list(pages)
     names_in = cache(names_beside)
@@ -170,9 +166,9 @@ def _refuse_misplaced(snippet: Snippet) -> None:
     """Packages are those of an interpreter, and only a Python step has one of its own."""
     if snippet.language == "bash" and snippet.header.packages:
         name = snippet.header.packages[0]
-        raise BadStep(f"{snippet.path}:1: the need 'package:{name}' is for Python steps: take it out")
+        raise BadPlan(f"{snippet.path}:1: the need 'package:{name}' is for Python steps: take it out")
     if snippet.language == "bash" and (snippet.dependencies or snippet.requires_python):
-        raise BadStep(
+        raise BadPlan(
             f"{snippet.path}:1: 'dependencies' and 'requires-python' are for Python steps: take them out"
         )
 
@@ -187,7 +183,7 @@ def _refuse_undeclared(snippet: Snippet) -> None:
     for number, line in _lines(snippet) if rules else ():
         for rule in rules:
             if re.search(rule.pattern, line):
-                raise BadStep(
+                raise BadPlan(
                     f"{snippet.path}:{number}: {rule.what}, which a person must grant: "
                     f"add '{rule.need}' to 'needs', or do without"
                 )
@@ -208,7 +204,7 @@ def _refuse_stray_requests(snippet: Snippet, servers: Iterable[_Server], here: s
             names = ports.get(port, set())
             if names and not names & declared:
                 wanted = " or ".join(f"'server:{name}'" for name in sorted(names))
-                raise BadStep(
+                raise BadPlan(
                     f"{snippet.path}:{number}: a request to port {port} without its server: "
                     f"add {wanted} to 'needs'"
                 )
@@ -216,7 +212,7 @@ def _refuse_stray_requests(snippet: Snippet, servers: Iterable[_Server], here: s
                 known = ", ".join(
                     f"{server.name} {server.port}" for server in sorted(servers, key=lambda one: one.port)
                 )
-                raise BadStep(
+                raise BadPlan(
                     f"{snippet.path}:{number}: no server of these pages has port {port}: use one of {known}"
                 )
 
@@ -227,7 +223,7 @@ def _refuse_crossed_servers(page: Page, servers: dict[str, _Server]) -> None:
     for step in page.steps:
         header = step.snippet.header
         if header.session in up and header.session != "main":
-            raise BadStep(
+            raise BadPlan(
                 f"{place_of(step)}: session '{header.session}' is busy with the server in it: use another"
             )
         for name in header.stops:
@@ -237,7 +233,7 @@ def _refuse_crossed_servers(page: Page, servers: dict[str, _Server]) -> None:
             continue
         other = next((one for one in up.values() if one.port == server.port or one.name == server.name), None)
         if other:
-            raise BadStep(
+            raise BadPlan(
                 f"{place_of(step)}: port {server.port} is still that of '{other.name}': stop it in an earlier step"
             )
         up[server.name] = server

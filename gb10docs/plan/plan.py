@@ -8,19 +8,16 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gb10docs.engines.compose import Service, with_override
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
 from gb10docs.machine import hardware
 from gb10docs.pages.need import Need, gigabytes
 from gb10docs.pages.page import Page, Step
 from gb10docs.pages.tree import with_foundations
+from gb10docs.plan import BadPlan
 from gb10docs.plan.lint import lint
 from gb10docs.plan.services import place_of, services_of
 from gb10docs.plan.target import Met, Target, Unmet
 from gb10docs.results.result import Outcome, StandIn, StepResult
-
-
-class BadPlan(GB10DocsError):
-    """Steps that no machine could run in this order, or that this machine cannot hold."""
 
 
 class Crowded(BadPlan):
@@ -146,7 +143,7 @@ def make_plan(
     Raises:
         BadPlan: The steps cannot work in this order.
         Crowded: They do not fit in memory together.
-        BadStep: A step does what it does not declare.
+        BadPlan: A step does what it does not declare.
         BadService: `serves` names no Compose service that can be read.
     """
     services = services_of(pages, root)

@@ -6,17 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from gb10docs.engines.compose import Service
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
 from gb10docs.pages.need import Need
 from gb10docs.pages.page import Step
+from gb10docs.plan import BadPlan
 from gb10docs.results.result import StandIn
 from gb10docs.standins.supply import Order, Supply
 
 NAMES = ("auto", "gb10", "nvidia", "cpu")
-
-
-class NoSuchTarget(GB10DocsError):
-    """A name that is no target, or a stand-in that the target has not."""
 
 
 class Met(NamedTuple):
@@ -68,7 +65,7 @@ def choose(name: str, *, allow: frozenset[str] = frozenset(), stand_in: str = ""
     from gb10docs.plan.targets.real import Real
 
     if name not in NAMES:
-        raise NoSuchTarget(f"no target '{name}': {did_you_mean(name, NAMES)}")
+        raise BadPlan(f"no target '{name}': {did_you_mean(name, NAMES)}")
     if name == "auto":
         from gb10docs.machine import hardware
 
@@ -76,5 +73,5 @@ def choose(name: str, *, allow: frozenset[str] = frozenset(), stand_in: str = ""
     if name == "cpu":
         return Cpu(allow, stand_in) if stand_in else Cpu(allow)
     if stand_in:
-        raise NoSuchTarget(f"--stand-in {stand_in}: nothing stands in on target {name}; add --target cpu")
+        raise BadPlan(f"--stand-in {stand_in}: nothing stands in on target {name}; add --target cpu")
     return Nvidia(allow) if name == "nvidia" else Real(name, allow)

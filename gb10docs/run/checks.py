@@ -43,7 +43,7 @@ _TICK_S = 0.1
 """How often a check that takes long looks at its time."""
 
 
-class _TooLongError(BaseException):
+class _TooLong(BaseException):
     """A check that is not decided in time; no `except Exception` on the way may take it for its own."""
 
 
@@ -116,7 +116,7 @@ def _in_time(find: Callable[[], str], deadline: float, checkpoint: Callable[[], 
     try:
         with _alarm(deadline, checkpoint):
             return find()
-    except _TooLongError:
+    except _TooLong:
         return (
             "not decided within the step's timeout: it takes too long on this output; "
             "write a pattern without one repetition in another"
@@ -136,7 +136,7 @@ def _alarm(deadline: float, checkpoint: Callable[[], None]) -> Iterator[None]:
         try:
             checkpoint()
             if time.monotonic() >= deadline:
-                raise _TooLongError
+                raise _TooLong
         except BaseException:
             disarm()
             raise

@@ -17,18 +17,14 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.machine import processes
+from gb10docs.run import CannotRun
 
 NAME = "\0gb10docs"
 _CALLERS = 4096
 """Those who ask who holds the lock; nobody answers them, and whoever comes after so many is not told."""
 _PATIENCE_S = 1.0
 """How long a holder may be about to listen, or to end."""
-
-
-class Busy(GB10DocsError):
-    """Another run holds the machine."""
 
 
 class Holder(NamedTuple):
@@ -52,14 +48,14 @@ def hold() -> Iterator[None]:
     """Hold the machine; a run that was started inside a run takes part in that one's lock.
 
     Raises:
-        Busy: Another run holds it; the message names that run.
+        CannotRun: Another run holds it; the message names that run.
     """
     with socket.socket(socket.AF_UNIX) as held:
         if not _take(held):
             holder = _holder()
             if not (holder and holder.pid in processes.ancestors(os.getpid())):
                 who = holder or "another run"
-                raise Busy(f"one run at a time: {who} holds this machine: wait for it, or stop it")
+                raise CannotRun(f"one run at a time: {who} holds this machine: wait for it, or stop it")
         yield
 
 

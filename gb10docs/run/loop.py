@@ -57,7 +57,7 @@ def run_plans(
     Without `signals`, they are caught as long as this lasts.
 
     Raises:
-        Busy: Another run holds the machine.
+        CannotRun: Another run holds the machine.
         Exception: A fault of ours, once what it has cut off is reported.
     """
     if signals is None:

@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.machine import processes
+from gb10docs.run import CannotRun
 from gb10docs.run.session import Ending, Execution, Surroundings
 from gb10docs.run.streams import Capture, Pump, path_of
 
@@ -30,10 +30,6 @@ _SETTLE_S = 60.0
 """Longest that Linux may take to clear a script's process away before another interpreter is warmed up."""
 _SERVER = Path(__file__).with_name("forkserver.py")
 _READ_AT_START = re.compile(r"PYTHON|LC_|LANG|LD_|TZ$")
-
-
-class NoPython(GB10DocsError):
-    """A session whose PATH holds no `python`."""
 
 
 class Scripts:
@@ -59,10 +55,12 @@ class Scripts:
         """Start the frozen copy of a snippet.
 
         Raises:
-            NoPython: There is none to start.
+            CannotRun: There is none to start.
         """
         if not around.python:
-            raise NoPython("the session has no `python` on its PATH: activate an environment, or install one")
+            raise CannotRun(
+                "the session has no `python` on its PATH: activate an environment, or install one"
+            )
         if self._is_ours(around):
             return _Forked(self._warm_for(around.python), self._pump, copy, around, stdout, stderr)
         return _Started(self._pump, copy, around, stdout, stderr)
@@ -251,7 +249,7 @@ class _Started(Execution):
                 start_new_session=True,
             )
         except OSError as error:
-            raise NoPython(f"{around.python}: cannot be started: {error.strerror}") from error
+            raise CannotRun(f"{around.python}: cannot be started: {error.strerror}") from error
         finally:
             self._close_writes()
         self._alive = os.pidfd_open(self._process.pid)

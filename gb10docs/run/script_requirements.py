@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.pages.snippet import Snippet
+from gb10docs.run import CannotRun
 from gb10docs.run.session import Surroundings
 
 if TYPE_CHECKING:
@@ -47,10 +47,6 @@ print(json.dumps({
 """
 
 
-class UnmetRequirementError(GB10DocsError):
-    """A snippet declares a version of Python or a package that its interpreter does not have."""
-
-
 class Interpreter(NamedTuple):
     """An interpreter, as it describes itself."""
 
@@ -76,7 +72,7 @@ class Interpreters:
         """Refuse to run a snippet whose declaration the `python` around it does not meet.
 
         Raises:
-            UnmetRequirementError: Says what is declared, what is there, and what to do.
+            CannotRun: Says what is declared, what is there, and what to do.
         """
         if not (snippet.requires_python or snippet.dependencies) or not around.python:
             return
@@ -84,7 +80,7 @@ class Interpreters:
             self._known.clear()  # A step may have changed where an interpreter looks.
             unmet = self._unmet(snippet, around)
             if unmet:
-                raise UnmetRequirementError(
+                raise CannotRun(
                     f"{snippet.place}: {'; '.join(unmet)}: have an earlier step install what it declares, "
                     f"or mend the declaration; the step's Python is {around.python}"
                 )
@@ -114,7 +110,7 @@ def ask(around: Surroundings) -> Interpreter:
     """Let an interpreter describe itself.
 
     Raises:
-        UnmetRequirementError: It cannot be started, or does not answer.
+        CannotRun: It cannot be started, or does not answer.
     """
     try:
         asked = subprocess.run(
@@ -131,7 +127,7 @@ def ask(around: Surroundings) -> Interpreter:
         told: dict[str, Any] = json.loads(asked.stdout.rstrip().rpartition("\n")[2])
         return Interpreter(around.python, tuple(told["path"]), told["markers"])
     except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
-        raise UnmetRequirementError(
+        raise CannotRun(
             f"{around.python} does not say which packages it holds ({type(error).__name__}): "
             "activate an environment whose Python works"
         ) from error

@@ -15,6 +15,7 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.machine import ports, processes
 from gb10docs.machine.hardware import patience
 from gb10docs.results.result import Container
+from gb10docs.run import CannotRun
 from gb10docs.run.session import Execution
 from gb10docs.run.streams import Pump
 
@@ -33,10 +34,6 @@ STOP_SECONDS = 30.0
 
 class NotReady(GB10DocsError):
     """A server that does not answer, or answers no sense."""
-
-
-class NotStopped(GB10DocsError):
-    """A server whose port is still open after the step that stops it."""
 
 
 class ComposeServer:
@@ -159,7 +156,7 @@ def confirm_stopped(server: Server, at: str, pump: Pump) -> None:
     while ports.is_open(server.port):
         if time.monotonic() >= end:
             who = ports.holder(server.port)
-            raise NotStopped(
+            raise CannotRun(
                 f"{at}: it should have stopped '{server.name}', but port {server.port} is still held by {who}"
             )
         pump.wait(0.05)

@@ -20,24 +20,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.machine import processes
 from gb10docs.machine.hardware import patience
+from gb10docs.run import CannotRun
 from gb10docs.run.streams import Capture, Pump, path_of
 
 _DRIVER = Path(__file__).with_name("driver.bash")
-
-
-class SessionLost(GB10DocsError):
-    """A session's bash does not answer."""
-
-
-class SessionBusy(GB10DocsError):
-    """A step wants a session in which a foreground server still runs."""
-
-
-class NoBash(GB10DocsError):
-    """A machine without bash."""
 
 
 class Failure(NamedTuple):
@@ -148,7 +136,7 @@ class Session:
         """Start the frozen copy of a snippet; at its end bash `tells` its surroundings, to save asking for them.
 
         Raises:
-            SessionBusy: A foreground server runs in it.
+            CannotRun: A foreground server runs in it.
         """
         shell = self._idle_shell()
         self._known, shell.told = None, b""
@@ -167,8 +155,8 @@ class Session:
         """What a Python step inherits from the shell.
 
         Raises:
-            SessionBusy: A foreground server runs in it.
-            SessionLost: The shell does not answer.
+            CannotRun: A foreground server runs in it.
+            CannotRun: The shell does not answer.
         """
         shell = self._idle_shell()
         if self._known is None:
@@ -187,7 +175,7 @@ class Session:
 
     def _lost(self) -> NoReturn:
         self.close()
-        raise SessionLost("the bash session does not answer: an earlier step has changed it beyond use")
+        raise CannotRun("the bash session does not answer: an earlier step has changed it beyond use")
 
     def close(self, *, interrupt: bool = False) -> None:
         """End the shell and whatever is in its process group."""
@@ -197,7 +185,7 @@ class Session:
 
     def _idle_shell(self) -> _Shell:
         if self._shell and self._shell.running:
-            raise SessionBusy(
+            raise CannotRun(
                 "its session is busy with a server that still runs there: give the step another session"
             )
         if self._shell:
@@ -362,7 +350,7 @@ def _bash(script: str, cwd: Path, environment: Mapping[str, str]) -> subprocess.
     """A bash that reads a pipe; BASH_ENV is for those that its snippets start, not for itself.
 
     Raises:
-        NoBash: There is none.
+        CannotRun: There is none.
     """
     variables = {name: value for name, value in environment.items() if name != "BASH_ENV"}
     try:
@@ -376,7 +364,7 @@ def _bash(script: str, cwd: Path, environment: Mapping[str, str]) -> subprocess.
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise NoBash("there is no `bash` on the PATH: install it, or name its folder in PATH") from error
+        raise CannotRun("there is no `bash` on the PATH: install it, or name its folder in PATH") from error
 
 
 class BashExecution(Execution):

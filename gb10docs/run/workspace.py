@@ -10,23 +10,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.machine import processes
 from gb10docs.machine.folders import in_use
 from gb10docs.plan.plan import Plan, stand_ins_of
 from gb10docs.plan.targets.real import search_path
 from gb10docs.privacy.redactor import Redactor
-from gb10docs.run import lock, notes
+from gb10docs.run import CannotRun, lock, notes
 from gb10docs.run.interrupts import Interrupted, Signals
 from gb10docs.run.notes import Note
 from gb10docs.run.streams import Pump
 from gb10docs.standins.supply import Order, Supply
 
 FetchProgress = Callable[[int, int], None]
-
-
-class NoRoom(GB10DocsError):
-    """A temporary folder that cannot be made."""
 
 
 class Workplace:
@@ -111,8 +106,8 @@ def workplace(root: Path, redactor: Redactor, signals: Signals) -> Iterator[Work
     """Take the machine, clear away what killed runs have left, and leave it as it was.
 
     Raises:
-        Busy: Another run holds it.
-        NoRoom: There is no place for temporary files.
+        CannotRun: Another run holds it.
+        CannotRun: There is no place for temporary files.
     """
     identity = os.urandom(6).hex()
     with contextlib.ExitStack() as stack:
@@ -132,7 +127,7 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
-        raise NoRoom(f"{folder}: {error.strerror}: make room, or name another place in TMPDIR") from error
+        raise CannotRun(f"{folder}: {error.strerror}: make room, or name another place in TMPDIR") from error
     try:
         with in_use(folder):
             yield

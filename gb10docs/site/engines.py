@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
 from gb10docs.models.roofline.catalog import bundled
 from gb10docs.models.roofline.estimate import estimate
 from gb10docs.models.roofline.formats import FORMATS
@@ -20,6 +20,7 @@ from gb10docs.models.roofline.machines import MACHINES
 from gb10docs.models.roofline.published import Measurement, published
 from gb10docs.models.roofline.shown import number
 from gb10docs.models.roofline.tables import read
+from gb10docs.pages.fences import BadPage
 from gb10docs.site.tables import table
 from gb10docs.standins import rules
 
@@ -40,10 +41,6 @@ _ASKED = (
 _BY = {"vendor": "NVIDIA", "project": "the engine's project", "user": "an owner"}
 
 
-class NoSuchTable(GB10DocsError):
-    """A page holds the place of a table that nobody can write."""
-
-
 def pages(root: Path) -> dict[str, str]:
     """The pages that hold tables, with these written anew, by path below `docs/`."""
     docs = root / "docs"
@@ -61,7 +58,7 @@ def filled(text: str, at: str = "") -> str:
     def write(place: re.Match[str]) -> str:
         name, _, about = place[2].partition(" ")
         if name not in TABLES:
-            raise NoSuchTable(f"{at}: no table '{name}': {did_you_mean(name, TABLES)}")
+            raise BadPage(f"{at}: no table '{name}': {did_you_mean(name, TABLES)}")
         return f"{place[1]}\n{TABLES[name](about)}\n{place[3]}"
 
     return _PLACE.sub(write, text)

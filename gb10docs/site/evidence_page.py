@@ -21,7 +21,7 @@ def render(pins: Pins, at: str = "evidence/index.md") -> str:
         at: Where the page will lie below `docs/`; its links are relative to that.
 
     Raises:
-        BadLedgerError: A ledger cannot be read.
+        BadLedger: A ledger cannot be read.
     """
     pages = [(page, tallies(page, pins)) for page in lessons(pins.root)]
     stale = [line for _, found in pages for line in _stale(found)]

@@ -21,7 +21,6 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.evidence.inputs import Pins
 from gb10docs.evidence.rows import rows_of
 from gb10docs.pages.fences import BadPage, Fence, fences, page_lines
@@ -36,10 +35,6 @@ BEFORE_FENCES = 25.01
 """Just above what highlights fences (25), so that whatever else brings in text has done so."""
 AFTER_INLINE = 15
 """Below what reads a paragraph's text as Markdown (20), above what checks anchors (5)."""
-
-
-class LostOnThePageError(GB10DocsError):
-    """A snippet or its evidence got lost on the way to the page."""
 
 
 _ADVICE = "keep the fence to plain Markdown: lists, tabs, admonitions and details"
@@ -120,7 +115,7 @@ class Bodies(Preprocessor):
                 indent = text[: len(text) - len(text.lstrip(" "))]
                 expanded += [f"{indent}{one}" if one else "" for one in body.split("\n")]
         if left:
-            raise LostOnThePageError("a snippet got lost: leave preserve_tabs of pymdownx.superfences off")
+            raise BadPage("a snippet got lost: leave preserve_tabs of pymdownx.superfences off")
         return expanded
 
     def _refuse_others(self, text: str) -> None:
@@ -153,12 +148,12 @@ class Lines(Treeprocessor):
                 if shown:
                     self._join(parent, child, shown)
         if left:
-            raise LostOnThePageError(f"the evidence of {len(left)} snippets got lost: {_ADVICE}")
+            raise BadPage(f"the evidence of {len(left)} snippets got lost: {_ADVICE}")
 
     def _join(self, parent: ElementTree.Element, token: ElementTree.Element, shown: Shown) -> None:
         at = list(parent).index(token)
         if at == 0:
-            raise LostOnThePageError(f"a snippet and its evidence got separated: {_ADVICE}")
+            raise BadPage(f"a snippet and its evidence got separated: {_ADVICE}")
         fence = parent[at - 1]
         step = ElementTree.Element("div", {"class": "gb-step"})
         if shown.anchor:
@@ -199,7 +194,7 @@ class GB10Docs(Extension):
             BadPage: The page cannot be read, has a bash or Python fence that is not one include, or is shown
                 with one that its file does not hold.
             BadSnippet: A snippet is missing or wrong.
-            BadLedgerError: A ledger of the page cannot be read.
+            BadLedger: A ledger of the page cannot be read.
         """
         page = read_page(path, self.root) if path and names else None
         rows = rows_of(page, Pins(self.root)) if page else {}

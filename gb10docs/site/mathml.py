@@ -19,7 +19,7 @@ _MARKDOWN = {character: f"&#{ord(character)};" for character in "*_`[]|$~\\"}
 """What a Markdown reader would take for markup, in the text of a formula."""
 
 
-class BadFormulaError(GB10DocsError):
+class BadFormula(GB10DocsError):
     """TeX that cannot be drawn; the message holds the formula."""
 
 
@@ -27,7 +27,7 @@ def with_mathml(markdown: str) -> str:
     """Markdown with each `$…$` and `$$…$$` outside of code as MathML; a lone dollar sign stays.
 
     Raises:
-        BadFormulaError: A formula is wrong, or uses a command that is not known.
+        BadFormula: A formula is wrong, or uses a command that is not known.
     """
     return _PARTS.sub(_replaced, markdown)
 
@@ -46,5 +46,5 @@ def mathml(tex: str, *, display: bool = False) -> str:
     try:
         drawn = LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=display)
     except LatexError as error:
-        raise BadFormulaError(f"'{tex}' is no formula that we can draw: {error}") from error
+        raise BadFormula(f"'{tex}' is no formula that we can draw: {error}") from error
     return "".join(_MARKDOWN.get(character, character) for character in " ".join(drawn.split()))

@@ -25,7 +25,7 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.machine.folders import PREFIX, in_use
 from gb10docs.pages.snippet import BadSnippet, read_text
 from gb10docs.run.interrupts import Interrupted, Signals
-from gb10docs.site.mathml import BadFormulaError, with_mathml
+from gb10docs.site.mathml import BadFormula, with_mathml
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
@@ -48,7 +48,7 @@ _LINK = re.compile(
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-class BadNotebookError(GB10DocsError):
+class BadNotebook(GB10DocsError):
     """A notebook that cannot be read or does not run to its end; the message begins with file:line."""
 
 
@@ -56,7 +56,7 @@ def sources(docs: Path) -> list[Path]:
     """Every Python file below a folder that has cells, but for the published snippets.
 
     Raises:
-        BadNotebookError: A Python file cannot be read.
+        BadNotebook: A Python file cannot be read.
     """
     files = (path for path in sorted(docs.rglob("*.py")) if path.relative_to(docs).parts[0] != "snippets")
     return [path for path in files if _MARKER.search(_text(path))]
@@ -66,7 +66,7 @@ def _text(path: Path) -> str:
     try:
         return read_text(path)
     except BadSnippet as error:
-        raise BadNotebookError(str(error)) from error
+        raise BadNotebook(str(error)) from error
 
 
 def executed(
@@ -89,7 +89,7 @@ def executed(
         signals: Those that end it: all that runs is ended, and waited for.
 
     Raises:
-        BadNotebookError: A cell fails, or takes longer; the message names file, line and cell.
+        BadNotebook: A cell fails, or takes longer; the message names file, line and cell.
         Interrupted: A signal has come.
     """
     making = _Making(cache, timeout, mask)
@@ -192,7 +192,7 @@ def as_ipynb(notebook: Notebook, path: Path, *, directory_urls: bool = True) -> 
     """What mkdocs-jupyter renders: formulas as MathML, and links to pages as the built site has them.
 
     Raises:
-        BadNotebookError: A formula is wrong, or a link leads to no page.
+        BadNotebook: A formula is wrong, or a link leads to no page.
     """
     cells = [_drawn(cell, path, directory_urls) for cell in notebook["cells"]]
     return json.dumps({**notebook, "cells": cells}, indent=1) + "\n"
@@ -207,16 +207,14 @@ def read(text: str, path: Path) -> Notebook:
     """A `py:percent` text as a notebook, each cell with the line on which it begins.
 
     Raises:
-        BadNotebookError: Code stands above the first cell's marker.
+        BadNotebook: Code stands above the first cell's marker.
     """
     import jupytext
 
     lines = [text.count("\n", 0, marker.start()) + 1 for marker in _MARKER.finditer(text)]
     cells = jupytext.reads(text, fmt="py:percent")["cells"]
     if len(cells) != len(lines):
-        raise BadNotebookError(
-            f"{path}:1: code stands above the first cell: begin the cell with a line '# %%'"
-        )
+        raise BadNotebook(f"{path}:1: code stands above the first cell: begin the cell with a line '# %%'")
     numbered = enumerate(zip(cells, lines, strict=True), start=1)
     return {
         "cells": [_cell(cell, number, line) for number, (cell, line) in numbered],
@@ -246,7 +244,7 @@ def _given(text: str, path: Path) -> dict[str, str]:
     try:
         return {Path(name).name: read_text(path.parent / name) for name in reads}
     except BadSnippet as error:
-        raise BadNotebookError(f"{path}:1: reads {error}: mend the header") from error
+        raise BadNotebook(f"{path}:1: reads {error}: mend the header") from error
 
 
 def _key(text: str, given: dict[str, str]) -> str:
@@ -284,7 +282,7 @@ async def _execute(text: str, path: Path, making: _Making, given: dict[str, str]
     def ended(cell: Any, **_: object) -> None:
         cell["outputs"] = _coalesced(cell["outputs"])
         if _printed(cell["outputs"]) > LARGEST_OUTPUT:
-            raise BadNotebookError(
+            raise BadNotebook(
                 f"{_place(notebook, at, path)} prints more than {LARGEST_OUTPUT // 10**6} MB: print less"
             )
 
@@ -304,18 +302,18 @@ async def _execute(text: str, path: Path, making: _Making, given: dict[str, str]
         try:
             await client.async_execute(env=_environment(folder), cleanup_kc=True, stderr=subprocess.DEVNULL)
         except CellTimeoutError as error:
-            raise BadNotebookError(
+            raise BadNotebook(
                 f"{_place(notebook, at, path)} still runs after {making.timeout:g} s: make it faster"
             ) from error
         except CellExecutionError as error:
             line = _failing_line(error.traceback)
-            raise BadNotebookError(
+            raise BadNotebook(
                 f"{_place(notebook, at, path, line)} failed: {making.mask(f'{error.ename}: {error.evalue}')}"
             ) from error
         except DeadKernelError as error:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError from error
-            raise BadNotebookError(
+            raise BadNotebook(
                 f"{_place(notebook, at, path)} ended its Python: {making.mask(str(error))}"
             ) from error
         finally:
@@ -376,15 +374,15 @@ def _drawn(cell: Cell, path: Path, directory_urls: bool) -> Cell:
 
     try:
         return {**cell, "source": _LINK.sub(address, with_mathml(cell["source"]))}
-    except (BadFormulaError, BadNotebookError) as error:
-        raise BadNotebookError(f"{path}:{cell['metadata']['line']}: {error}") from error
+    except (BadFormula, BadNotebook) as error:
+        raise BadNotebook(f"{path}:{cell['metadata']['line']}: {error}") from error
 
 
 def _address(page: str, suffix: str, path: Path, directory_urls: bool) -> str:
     """Where the site has a page that a notebook links to: mkdocs-jupyter leaves links as they are."""
     beside = path.parent / f"{page}{suffix}"
     if not beside.is_file() and not beside.with_suffix(".py").is_file():
-        raise BadNotebookError(f"a link to '{page}{suffix}', which is no page: mend it")
+        raise BadNotebook(f"a link to '{page}{suffix}', which is no page: mend it")
     if not directory_urls:
         return f"{page}.html"
     folder = re.sub(r"(^|/)index$", r"\1", page)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gb10docs.atomic import CannotWriteError, read_inside, remove_inside, write_inside
+from gb10docs.atomic import CannotWrite, read_inside, remove_inside, write_inside
 
 CACHE = ".cache/gb10docs"
 MEMORY = f"{CACHE}/written.txt"
@@ -21,10 +21,6 @@ Files = dict[str, str]
 _LINE = re.compile(r"^(?:([0-9a-f]{64})  )?(.+)$", re.MULTILINE)
 _ANY = ""
 """In the place of a hash: an earlier version noted names only."""
-
-
-class NotOursError(CannotWriteError):
-    """Files of yours where generated ones belong."""
 
 
 class Output:
@@ -42,14 +38,14 @@ class Output:
             go_on: Called before each file; may raise.
 
         Raises:
-            NotOursError: Something else is in a file's place; nothing is written then.
-            CannotWriteError: A file cannot be written, or lies behind a link.
+            CannotWrite: Something else is in a file's place; nothing is written then.
+            CannotWrite: A file cannot be written, or lies behind a link.
         """
         now = {name: read_inside(self._root, f"docs/{name}") for name in files}
         new = {name: text.encode() for name, text in sorted(files.items()) if now[name] != text.encode()}
         others = [name for name in new if (was := now[name]) is not None and not self._is_ours(name, was)]
         if others:
-            raise NotOursError(
+            raise CannotWrite(
                 f"{', '.join(f'{self._root}/docs/{name}' for name in others)}: not written, since 'site prepare' did "
                 "not make what is there: move it away, or delete it if an earlier gb10docs has made it"
             )
@@ -73,7 +69,7 @@ class Output:
 
     def _there(self, name: str) -> bytes | None:
         """What is in the place of a file that is to go; None where nothing is that we could have written."""
-        with contextlib.suppress(CannotWriteError):
+        with contextlib.suppress(CannotWrite):
             return read_inside(self._root, f"docs/{name}")
         return None
 

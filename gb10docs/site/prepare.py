@@ -23,8 +23,9 @@ import click
 import gb10docs
 from gb10docs.atomic import read_inside, write_inside
 from gb10docs.evidence.inputs import Pins
+from gb10docs.pages.fences import BadPage
 from gb10docs.pages.page import read_page
-from gb10docs.pages.tree import OutsideError, page_paths, refuse_unfit
+from gb10docs.pages.tree import page_paths, refuse_unfit
 from gb10docs.privacy import secrets
 from gb10docs.run.interrupts import Signals
 from gb10docs.site import contracts, engines, evidence_page, notebooks, reference, schemas, steps_json, twins
@@ -92,7 +93,7 @@ def _refuse_links(root: Path) -> None:
                 refuse_unfit(path, root)
     for place in (CACHE, f"{CACHE}/notebooks"):
         if (root / place).resolve() != root.resolve() / place:
-            raise OutsideError(f"{root / place}: lies behind a link: take the link away")
+            raise BadPage(f"{root / place}: lies behind a link: take the link away")
 
 
 def _write_committed(root: Path, app: click.Group, go_on: Callable[[], None]) -> Iterator[str]:

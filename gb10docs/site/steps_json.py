@@ -85,7 +85,7 @@ def steps_json(page: Page, pins: Pins) -> str:
     """A page's steps as JSON text.
 
     Raises:
-        BadLedgerError: A ledger of the page cannot be read.
+        BadLedger: A ledger of the page cannot be read.
         BadPlan: The steps cannot work in this order.
     """
     rows = rows_of(page, pins)

@@ -46,7 +46,7 @@ def twin(path: Path, pins: Pins) -> Twin:
 
     Raises:
         BadPage: The page or a snippet on it is wrong.
-        BadLedgerError: A ledger of the page cannot be read.
+        BadLedger: A ledger of the page cannot be read.
     """
     page = read_page(path, pins.root)
     lines = page_lines(path.read_text(encoding="utf-8"))

@@ -11,13 +11,9 @@ from pathlib import Path
 
 from gb10docs.engines.compose import Command, read_command
 from gb10docs.errors import GB10DocsError
-from gb10docs.standins import contract
+from gb10docs.standins import NoStandIn, contract
 from gb10docs.standins.llamacpp import GRACE_S, load
 from gb10docs.standins.rules import CONTEXT, Service
-
-
-class BadCommandError(GB10DocsError):
-    """A service's command that no stand-in can follow."""
 
 
 def main(gguf: str, *words: str) -> None:
@@ -45,21 +41,21 @@ def refuse_absent(words: tuple[str, ...]) -> None:
     """Every path that the command names has to be mounted, as the engine would insist.
 
     Raises:
-        BadCommandError: One is not there.
+        NoStandIn: One is not there.
     """
     absent = [word for word in words if word.startswith("/") and not Path(word).exists()]
     if absent:
-        raise BadCommandError(f"{absent[0]}: not in the container: mount it, as the service's volumes say")
+        raise NoStandIn(f"{absent[0]}: not in the container: mount it, as the service's volumes say")
 
 
 def service_of(command: Command) -> Service:
     """What the contract layer has to know of a server.
 
     Raises:
-        BadCommandError: The command starts no engine, or names no port.
+        NoStandIn: The command starts no engine, or names no port.
     """
     if not command.engine or not command.port.isdecimal():
-        raise BadCommandError("the command names no engine that is known here, or no --port")
+        raise NoStandIn("the command names no engine that is known here, or no --port")
     return Service(
         service=command.engine,
         engine=command.engine,

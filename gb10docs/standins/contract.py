@@ -17,8 +17,8 @@ from gb10docs.standins.catalog import SIGNATURE
 from gb10docs.standins.rules import (
     CONTEXT,
     Body,
-    MalformedError,
-    RefusalError,
+    Malformed,
+    Refusal,
     Route,
     Service,
     accept,
@@ -105,7 +105,7 @@ def _handlers(service: Service) -> dict[Any, Any]:
     from starlette.responses import JSONResponse
 
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusalError)
+        assert isinstance(error, Refusal)
         return JSONResponse(_error(error, service), status_code=error.status)
 
     async def absent(_: Request, error: Exception) -> Response:
@@ -113,10 +113,10 @@ def _handlers(service: Service) -> dict[Any, Any]:
         return JSONResponse({"detail": error.detail}, status_code=error.status_code)
 
     async def failed(_: Request, error: Exception) -> Response:
-        broken = RefusalError(500, f"the stand-in failed: {type(error).__name__}", "InternalServerError")
+        broken = Refusal(500, f"the stand-in failed: {type(error).__name__}", "InternalServerError")
         return JSONResponse(_error(broken, service), status_code=500)
 
-    return {RefusalError: refused, HTTPException: absent, Exception: failed}
+    return {Refusal: refused, HTTPException: absent, Exception: failed}
 
 
 @dataclass
@@ -127,7 +127,7 @@ class Desk:
     llamacpp: httpx.AsyncClient
 
     async def answer(self, body: Body, route: Route) -> Response:
-        """The engine's response to a request; raises RefusalError."""
+        """The engine's response to a request; raises Refusal."""
         accepted = accept(body, route, self.service)
         asked = max_tokens(accepted, route, self.service)
         self._refuse_what_no_context_holds(accepted, asked, route)
@@ -160,7 +160,7 @@ class Desk:
         """Answer from now on for the model that is asked for, as if it had been fetched."""
         name = body.get("model")
         if not name or not isinstance(name, str):
-            raise RefusalError(400, "model is required", param="model")
+            raise Refusal(400, "model is required", param="model")
         self.service = replace(self.service, served_name=name, model=name)
         return {"status": "success"}
 
@@ -169,7 +169,7 @@ class Desk:
         response = await self.llamacpp.send(request, stream=True)
         if response.is_error:
             error = json.loads(await response.aread())["error"]
-            raise RefusalError(response.status_code, str(error["message"]))
+            raise Refusal(response.status_code, str(error["message"]))
         return response
 
     def _refuse_what_no_context_holds(self, accepted: Body, asked: int | None, route: Route) -> None:
@@ -184,8 +184,8 @@ class Desk:
         if len(messages) * SHORTEST_MESSAGE > most or size > most * LONGEST_TOKEN:
             raise self._beyond_context(asked, 0, route)
 
-    def _beyond_context(self, asked: int | None, room: int, route: Route) -> RefusalError:
-        return RefusalError(
+    def _beyond_context(self, asked: int | None, room: int, route: Route) -> Refusal:
+        return Refusal(
             self.service.rules["beyond_context"],
             f"This model's maximum context length is {self.service.max_model_len} tokens. However, you "
             f"requested {asked or 1} output tokens and your prompt leaves room for {room}.",
@@ -231,7 +231,7 @@ async def _body(request: Request, service: Service) -> Body:
 
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if sent != "application/json" and service.rules["content_type"] == "required":
-        raise RefusalError(400, "Unsupported Media Type: Only 'application/json' is allowed")
+        raise Refusal(400, "Unsupported Media Type: Only 'application/json' is allowed")
     content = await _content(request)
     try:
         body = json.loads(content, parse_constant=_no_number, parse_float=_number)
@@ -239,25 +239,23 @@ async def _body(request: Request, service: Service) -> Body:
     except UnicodeDecodeError as error:
         raise HTTPException(400, "There was an error parsing the body") from error
     except UnicodeEncodeError as error:
-        raise MalformedError(400, "JSON decode error: half of a surrogate pair is no text") from error
+        raise Malformed(400, "JSON decode error: half of a surrogate pair is no text") from error
     except RecursionError as error:
-        raise MalformedError(400, "JSON decode error: nested too deeply", param="body") from error
+        raise Malformed(400, "JSON decode error: nested too deeply", param="body") from error
     except ValueError as error:
-        raise MalformedError(400, f"JSON decode error: {error}", param="body") from error
+        raise Malformed(400, f"JSON decode error: {error}", param="body") from error
     if not isinstance(body, dict):
-        raise MalformedError(400, "The request's body should be a JSON object", param="body")
+        raise Malformed(400, "The request's body should be a JSON object", param="body")
     return body
 
 
 async def _content(request: Request) -> bytes:
-    """The request's bytes; raises RefusalError before there are too many."""
+    """The request's bytes; raises Refusal before there are too many."""
     content = bytearray()
     async for part in request.stream():
         content += part
         if len(content) > LARGEST_BODY:
-            raise RefusalError(
-                413, f"The request is larger than {LARGEST_BODY} bytes", "RequestEntityTooLarge"
-            )
+            raise Refusal(413, f"The request is larger than {LARGEST_BODY} bytes", "RequestEntityTooLarge")
     return bytes(content)
 
 
@@ -316,8 +314,8 @@ def _card(service: Service) -> Body:
     return card | {name: more[name] for name in service.rules["model_card"]}
 
 
-def _error(error: RefusalError, service: Service) -> Body:
-    if isinstance(error, MalformedError) and service.rules.get("malformed") == "text":
+def _error(error: Refusal, service: Service) -> Body:
+    if isinstance(error, Malformed) and service.rules.get("malformed") == "text":
         return {"error": str(error)}
     kind = service.rules["error_kinds"].get(str(error.status), error.kind)
     told = {"message": str(error), "type": kind, "param": error.param, "code": error.status}

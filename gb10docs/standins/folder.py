@@ -19,7 +19,7 @@ SERVED, BASE = "nvidia/Qwen3-8B-NVFP4", "Qwen/Qwen3-14B"
 
 
 def make(folder: Path) -> None:
-    """Fill the folder with what lesson 3 downloads; raises WeightsError or NotQuantized."""
+    """Fill the folder with what lesson 3 downloads; raises NoStandIn or NoStandIn."""
     store = weights.default_store()
     plain = checkpoint.smollm2(weights.smollm2(store), store)
     shutil.copytree(plain, folder / BASE)

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.standins import NoStandIn
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-class GGUFError(GB10DocsError):
-    """The file is not a GGUF."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ def read(path: Path) -> GGUF:
     """The whole file, its tensors dequantized.
 
     Raises:
-        GGUFError: It is not a GGUF.
+        NoStandIn: It is not a GGUF.
         OSError: It cannot be read.
     """
     from gguf import GGUFReader
@@ -38,7 +34,7 @@ def read(path: Path) -> GGUF:
     try:
         reader = GGUFReader(path)
     except ValueError as error:
-        raise GGUFError(f"{path} is no GGUF: {error}") from error
+        raise NoStandIn(f"{path} is no GGUF: {error}") from error
     return GGUF(
         {name: field.contents() for name, field in reader.fields.items()},
         {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors},

@@ -23,10 +23,6 @@ ANSWER_S = 15.0
 KILL_S = 2.0
 
 
-class HostError(NotServed):
-    """The stand-in process cannot do what it was told, or is gone."""
-
-
 class Host:
     """The stand-in process, commanded from here; it ends when this process does, however that ends.
 
@@ -63,7 +59,7 @@ class Host:
         listening.start()
 
     def open(self, service: Service) -> None:
-        """Answer for a service on its port of 127.0.0.1; raises HostError if the port is taken."""
+        """Answer for a service on its port of 127.0.0.1; raises NotServed if the port is taken."""
         fields = ("service", "engine", "port", "served_name", "model", "max_model_len")
         self._command({"open": {name: getattr(service, name) for name in fields}})
 
@@ -97,7 +93,7 @@ class Host:
     def _command(self, command: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             if self._process is None:
-                raise HostError(f"the stand-in process is not running (log: {self.stderr})")
+                raise NotServed(f"the stand-in process is not running (log: {self.stderr})")
             if not self._ready:
                 self._answer("load the model", patience(START_S))
                 self._ready = True
@@ -107,7 +103,7 @@ class Host:
                 self._process.stdin.flush()
             answer = self._answer(next(iter(command)), patience(ANSWER_S))
         if "error" in answer:
-            raise HostError(answer["error"])
+            raise NotServed(answer["error"])
         return answer
 
     def _answer(self, what: str, timeout_s: float) -> dict[str, Any]:
@@ -117,12 +113,12 @@ class Host:
             self.failed = True
             self.stop()
             message = f"the stand-in process took over {timeout_s:.0f} s to {what}; see {self.stderr}"
-            raise HostError(message) from None
+            raise NotServed(message) from None
         if answer is None:
             self._answers.put(None)
             self.failed = True
             tail = " | ".join(self.stderr.read_text(errors="replace").splitlines()[-3:])
-            raise HostError(f"the stand-in process ended (log: {self.stderr}): {tail}")
+            raise NotServed(f"the stand-in process ended (log: {self.stderr}): {tail}")
         return answer
 
 

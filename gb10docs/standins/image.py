@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gb10docs.engines import containers
-from gb10docs.errors import GB10DocsError
+from gb10docs.standins import NoStandIn
 
 DOCKERFILE = Path("compose") / "standin" / "Dockerfile"
 BASE = "GB10DOCS_BASE_IMAGE"
@@ -35,10 +35,6 @@ _OURS = ("__init__.py", "engines", "errors.py", "machine", "pages", "standins")
 _ROOT = Path(__file__).parents[1]
 
 
-class ImageError(GB10DocsError):
-    """The image cannot be built."""
-
-
 def obtain(root: Path, gguf: Path, scratch: Path) -> str:
     """The reference of the image, which is built unless the engine has it.
 
@@ -48,13 +44,13 @@ def obtain(root: Path, gguf: Path, scratch: Path) -> str:
         scratch: A folder for the build context.
 
     Raises:
-        ImageError: There is no Dockerfile, no engine, no base image, or the build fails.
+        NoStandIn: There is no Dockerfile, no engine, no base image, or the build fails.
     """
     from docker.errors import DockerException, ImageNotFound
 
     dockerfile = root / DOCKERFILE
     if not dockerfile.is_file():
-        raise ImageError(f"{dockerfile}: there is none: --stand-in docker builds its image from it")
+        raise NoStandIn(f"{dockerfile}: there is none: --stand-in docker builds its image from it")
     base = os.environ.get(BASE) or f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
     files = {"Dockerfile": dockerfile, "model.gguf": gguf, "lib/libgomp.so.1": _openmp(), **_packages()}
     reference = f"{NAME}:{_fingerprint(base, files)}"
@@ -65,7 +61,7 @@ def obtain(root: Path, gguf: Path, scratch: Path) -> str:
             except ImageNotFound:
                 _build(client, reference, base, _pack(files, scratch / "context.tar"))
     except DockerException as error:
-        raise ImageError(
+        raise NoStandIn(
             f"{DOCKERFILE}: cannot be built on {base}: {_why(error)}: "
             f"start Docker and let it fetch {base}, or name an image that it has, with Python, in {BASE}"
         ) from error

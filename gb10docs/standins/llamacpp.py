@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gb10docs.errors import GB10DocsError
-from gb10docs.standins import contract, hub
+from gb10docs.standins import NoStandIn, contract, hub
 from gb10docs.standins.rules import CONTEXT, Service
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ GRACE_S = 1
 
 LIBRARY = "libgomp.so.1"
 """OpenMP's runtime, which xllamacpp's wheel does not bring and a minimal Debian does not hold."""
-
-
-class ListenerError(GB10DocsError):
-    """A listener cannot be opened or closed."""
 
 
 def main(gguf: str, parent: str) -> None:
@@ -114,7 +110,7 @@ class Listener:
         self._thread.join()
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                raise ListenerError(f"closed, but something else answers on port {self.port} of 127.0.0.1")
+                raise NoStandIn(f"closed, but something else answers on port {self.port} of 127.0.0.1")
 
 
 class Listeners:
@@ -146,17 +142,17 @@ class Listeners:
                 self._repos.update({name: Path(folder) for name, folder in repos.items()})
                 self._hub = self._hub or Listener(hub.app(self._repos))
                 return {"hub": self._hub.port}
-        raise ListenerError(f"no such command: {json.dumps(command)}")
+        raise NoStandIn(f"no such command: {json.dumps(command)}")
 
     def _open(self, service: Service) -> dict[str, Any]:
         if service.service in self._services:
-            raise ListenerError(f"{service.service} is open already")
+            raise NoStandIn(f"{service.service} is open already")
         self._services[service.service] = Listener(contract.app(service, self.upstream), service.port)
         return {"opened": service.service, "port": service.port}
 
     def _close(self, name: str) -> dict[str, Any]:
         if name not in self._services:
-            raise ListenerError(f"{name} is not open")
+            raise NoStandIn(f"{name} is not open")
         self._services.pop(name).close()
         return {"closed": name}
 
@@ -171,7 +167,7 @@ def _bind(port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
-        raise ListenerError(f"port {port} of 127.0.0.1 {why}") from error
+        raise NoStandIn(f"port {port} of 127.0.0.1 {why}") from error
     return listening
 
 

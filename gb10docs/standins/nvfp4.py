@@ -9,17 +9,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
 from gb10docs.machine import environments
+from gb10docs.standins import NoStandIn
 
 LESSON = Path(__file__).parents[2] / "snippets" / "lesson-03"
 FILES = ("quantize.py", "calibration.txt")
 PACKAGE = "nvidia-modelopt"
 WEIGHT_ONLY = "W4A16_NVFP4_CFG"
-
-
-class NotQuantized(GB10DocsError):
-    """Model Optimizer has failed, or is not here."""
 
 
 def weight_only(source: Path, store: Path) -> Path:
@@ -30,7 +26,7 @@ def weight_only(source: Path, store: Path) -> Path:
         store: The folder that keeps it; a second process that wants it waits for the first.
 
     Raises:
-        NotQuantized: It cannot be made.
+        NoStandIn: It cannot be made.
     """
     from filelock import FileLock
 
@@ -60,7 +56,7 @@ def quantize(source: Path, target: Path, recipe: str) -> None:
         )
     if done.returncode != 0:
         tail = "\n".join(done.stderr.splitlines()[-5:])
-        raise NotQuantized(f"{LESSON / FILES[0]}: {source.name} was not quantized:\n{tail}")
+        raise NoStandIn(f"{LESSON / FILES[0]}: {source.name} was not quantized:\n{tail}")
 
 
 def _maker() -> str:

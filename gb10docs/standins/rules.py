@@ -11,7 +11,8 @@ from importlib import resources
 from typing import Any, Literal
 
 from gb10docs.engines import CONTRACTS, ENGINES
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
+from gb10docs.standins import NoStandIn
 from gb10docs.standins.catalog import SIGNATURE
 
 Body = dict[str, Any]
@@ -22,11 +23,7 @@ CONTEXT = 8192
 _OBJECTS = ("chat_template_kwargs", "response_format", "stream_options")
 
 
-class RulesError(GB10DocsError):
-    """A service names an engine for which there is no field table."""
-
-
-class RefusalError(Exception):
+class Refusal(Exception):
     """The engine would answer with an error.
 
     Attributes:
@@ -42,7 +39,7 @@ class RefusalError(Exception):
         self.status, self.kind, self.param = status, kind, param
 
 
-class MalformedError(RefusalError):
+class Malformed(Refusal):
     """The request does not fit the engine's schema, so that its web framework refuses it."""
 
 
@@ -66,7 +63,7 @@ class Service:
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
-            raise RulesError(
+            raise NoStandIn(
                 f"no stand-in for the engine '{self.engine}'; {did_you_mean(self.engine, ENGINES)}"
             )
         rows = rules_of(self.engine)
@@ -98,25 +95,23 @@ def rules_of(engine: str) -> dict[str, Any]:
 
 
 def accept(body: Body, route: Route, service: Service) -> Body:
-    """The fields that the engine reads; raises RefusalError where it or the stand-in would not do it."""
+    """The fields that the engine reads; raises Refusal where it or the stand-in would not do it."""
     rules = service.rules
     known = set(rules[f"{route}_fields"])
     surplus = sorted(set(body) - known)
     if surplus and rules["unknown_fields"] == "reject":
-        raise MalformedError(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
+        raise Malformed(400, f"Extra inputs are not permitted: {', '.join(surplus)}", param=surplus[0])
     for name in ("messages" if route == "chat" else "prompt", *rules["required"]):
         if body.get(name) is None:
-            raise MalformedError(400, f"Field required: {name}", param=name)
+            raise Malformed(400, f"Field required: {name}", param=name)
     if not isinstance(body.get("model") or "", str):
-        raise MalformedError(400, "model must be text.", param="model")
+        raise Malformed(400, "model must be text.", param="model")
     if (body.get("model") or service.served_name) != service.served_name or not service.served_name:
         message = rules["unknown_model_says"].format(model=body.get("model"))
-        raise RefusalError(rules["unknown_model"], message, "NotFoundError", "model")
+        raise Refusal(rules["unknown_model"], message, "NotFoundError", "model")
     alone = body.get("stream_options") and not body.get("stream")
     if alone and rules["stream_options_alone"] == "reject":
-        raise RefusalError(
-            400, "Stream options can only be defined when stream is true.", param="stream_options"
-        )
+        raise Refusal(400, "Stream options can only be defined when stream is true.", param="stream_options")
     accepted = {name: value for name, value in body.items() if name in known and value is not None}
     _check_types(accepted)
     if route == "completions":
@@ -181,13 +176,13 @@ def _check_types(accepted: Body) -> None:
     for kind, what, names in ((dict, "an object", _OBJECTS), (list, "a list", ("messages",))):
         for name in names:
             if name in accepted and not isinstance(accepted[name], kind):
-                raise MalformedError(400, f"{name} must be {what}.", param=name)
+                raise Malformed(400, f"{name} must be {what}.", param=name)
     messages = accepted.get("messages", [{"role": "user"}])
     if not messages:
-        raise RefusalError(400, "Provide at least one message.")
+        raise Refusal(400, "Provide at least one message.")
     for message in messages:
         if not isinstance(message, dict) or not message.get("role") or not isinstance(message["role"], str):
-            raise MalformedError(400, "Field required: messages.role", param="messages")
+            raise Malformed(400, "Field required: messages.role", param="messages")
         _check_content(message.get("content"))
 
 
@@ -198,34 +193,32 @@ def _check_content(content: Any) -> None:
     for part in content if isinstance(content, list) else [content]:
         kind = part.get("type") if isinstance(part, dict) and isinstance(content, list) else None
         if not isinstance(kind, str):
-            raise MalformedError(
+            raise Malformed(
                 400, "content must be text, or a list of parts that have a type.", param="messages"
             )
         if kind != "text":
             message = f"the stand-in {SIGNATURE} reads text alone, no {kind}"
-            raise RefusalError(501, message, "NotImplementedError", "messages")
+            raise Refusal(501, message, "NotImplementedError", "messages")
         if not isinstance(part.get("text"), str):
-            raise MalformedError(400, "A part of type text needs its text.")
+            raise Malformed(400, "A part of type text needs its text.")
 
 
 def _one_prompt(prompt: Any, rules: Mapping[str, Any]) -> str | list[int]:
     """The prompt, as text or as tokens: itself, or the only one of a list."""
     if isinstance(prompt, list) and rules["prompts"] == "one text":
-        raise MalformedError(400, "prompt must be text.", param="prompt")
+        raise Malformed(400, "prompt must be text.", param="prompt")
     several = isinstance(prompt, list) and bool(prompt) and isinstance(prompt[0], (str, list))
     if several and len(prompt) > 1:
-        raise RefusalError(
-            501, "the stand-in carries out one prompt a request", "NotImplementedError", "prompt"
-        )
+        raise Refusal(501, "the stand-in carries out one prompt a request", "NotImplementedError", "prompt")
     one = prompt[0] if several else prompt
     tokens = isinstance(one, list) and all(type(token) is int and token >= 0 for token in one)
     if not tokens and not isinstance(one, str):
-        raise MalformedError(
+        raise Malformed(
             400, "prompt must be text, a list of tokens, or a list of one of these.", param="prompt"
         )
     if not one:
         named = "prompt" if isinstance(prompt, str) else None
-        raise RefusalError(400, "The prompt must not be empty.", param=named)
+        raise Refusal(400, "The prompt must not be empty.", param=named)
     return one  # type: ignore[no-any-return]
 
 
@@ -234,28 +227,28 @@ def _check_stop(accepted: Body, rules: Mapping[str, Any]) -> None:
     texts = [stop] if isinstance(stop, str) else stop
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         if rules["stop"]["no text"] == "reject":
-            raise MalformedError(400, "stop must be text or a list of texts.", param="stop")
+            raise Malformed(400, "stop must be text or a list of texts.", param="stop")
     elif "" in texts and rules["stop"]["empty"] == "reject":
-        raise RefusalError(400, "stop cannot contain an empty string.")
+        raise Refusal(400, "stop cannot contain an empty string.")
 
 
 def _check_logprobs(accepted: Body, route: Route, rules: Mapping[str, Any]) -> None:
     """How many of the likeliest tokens a request may ask for."""
     if route == "chat" and accepted.get("top_logprobs") and not accepted.get("logprobs"):
-        raise RefusalError(400, "top_logprobs needs logprobs.", param="top_logprobs")
+        raise Refusal(400, "top_logprobs needs logprobs.", param="top_logprobs")
     name, most = "top_logprobs" if route == "chat" else "logprobs", rules["most_logprobs"]
     count = accepted.get(name)
     if count is None or (isinstance(count, bool) and route == "completions"):
         return
     if not isinstance(count, int) or isinstance(count, bool):
-        raise MalformedError(400, f"{name} must be a whole number, got {json.dumps(count)}.", param=name)
+        raise Malformed(400, f"{name} must be a whole number, got {json.dumps(count)}.", param=name)
     if most is None:
         return
     if count < 0:
-        raise RefusalError(400, f"{name} must be in [0, {most}], got {count}.", param=name)
+        raise Refusal(400, f"{name} must be in [0, {most}], got {count}.", param=name)
     if count > most:
         message = f"Requested sample logprobs of {count}, which is greater than max allowed: {most}"
-        raise RefusalError(400, message, param="logprobs")
+        raise Refusal(400, message, param="logprobs")
 
 
 def _check_continued(accepted: Body, known: Set[str]) -> None:
@@ -264,10 +257,10 @@ def _check_continued(accepted: Body, known: Set[str]) -> None:
         return
     if "add_generation_prompt" in known and accepted.get("add_generation_prompt", True):
         message = "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
-        raise RefusalError(400, message)
+        raise Refusal(400, message)
     if accepted["messages"][-1]["role"] != "assistant":
         message = "the stand-in continues no message but the assistant's"
-        raise RefusalError(501, message, "NotImplementedError", "continue_final_message")
+        raise Refusal(501, message, "NotImplementedError", "continue_final_message")
 
 
 def _check_values(accepted: Body, rules: Mapping[str, Any]) -> None:
@@ -276,20 +269,20 @@ def _check_values(accepted: Body, rules: Mapping[str, Any]) -> None:
             continue
         value = accepted[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise MalformedError(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
+            raise Malformed(400, f"{name} must be a number, got {json.dumps(value)}.", param=name)
         if name in rules.get("integers", ()) and value != int(value):
-            raise MalformedError(400, f"{name} must be a whole number, got {value}.", param=name)
+            raise Malformed(400, f"{name} must be a whole number, got {value}.", param=name)
         if (low is not None and value < low) or (high is not None and value > high):
             bound = "inf" if high is None else high
             named = None if name in rules.get("unnamed", ()) else name
-            raise RefusalError(400, f"{name} must be in [{low}, {bound}], got {value}.", param=named)
+            raise Refusal(400, f"{name} must be in [{low}, {bound}], got {value}.", param=named)
     for name in rules["above_zero"]:
         if accepted.get(name) == 0:
             named = None if name in rules.get("unnamed", ()) else name
-            raise RefusalError(400, f"{name} must be greater than zero, got 0.", param=named)
+            raise Refusal(400, f"{name} must be greater than zero, got 0.", param=named)
     for name, words in rules.get("words", {}).items():
         if name in accepted and accepted[name] not in words:
-            raise MalformedError(400, f"{name} must be one of {', '.join(words)}.", param=name)
+            raise Malformed(400, f"{name} must be one of {', '.join(words)}.", param=name)
 
 
 def _check_template_kwargs(accepted: Body, service: Service) -> None:
@@ -297,7 +290,7 @@ def _check_template_kwargs(accepted: Body, service: Service) -> None:
     unused = sorted(set(accepted.get("chat_template_kwargs", {})) - set(used))
     if unused and service.rules["template_kwargs"] == "reject":
         message = f"The chat template does not use these chat_template_kwargs: {', '.join(unused)}"
-        raise RefusalError(400, message, param="chat_template_kwargs")
+        raise Refusal(400, message, param="chat_template_kwargs")
 
 
 def _check_carried(accepted: Body) -> None:
@@ -308,4 +301,4 @@ def _check_carried(accepted: Body) -> None:
     for name, value in accepted.items():
         if name not in able and value not in ([], {}) and value != llamacpp["harmless"].get(name):
             message = f"the stand-in {SIGNATURE} cannot carry out '{name}': {json.dumps(value)}"
-            raise RefusalError(501, message, "NotImplementedError", name)
+            raise Refusal(501, message, "NotImplementedError", name)

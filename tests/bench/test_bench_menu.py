@@ -22,13 +22,13 @@ from chat_server import Behaviour, serve
 from click.testing import CliRunner
 from ports import free_port
 
-from gb10docs.bench import conditions, launch, live, menu
+from gb10docs.bench import CannotMeasure, conditions, launch, live, menu
 from gb10docs.bench.load import Progress
 from gb10docs.bench.metrics import Failure
 from gb10docs.bench.session import measure
 from gb10docs.bench.workload import Level, Workload
 from gb10docs.cli.bench import bench
-from gb10docs.engines import UnknownEngineError
+from gb10docs.engines import BadService
 from gb10docs.engines.engine import Engine
 
 QUICK = Workload(requests=1, warmup=0, output_tokens=8)
@@ -58,7 +58,7 @@ def course(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_an_engine_is_looked_for_where_the_lessons_have_it() -> None:
     assert menu.choose("trtllm") == "http://127.0.0.1:8001"
     assert menu.choose("vllm") == "http://127.0.0.1:8002"
-    with pytest.raises(UnknownEngineError, match=r"no engine is called 'vlm'; .*vllm"):
+    with pytest.raises(BadService, match=r"no engine is called 'vlm'; .*vllm"):
         menu.choose("vlm")
 
 
@@ -71,13 +71,13 @@ def test_the_only_server_needs_no_choice(course: list[str], monkeypatch: pytest.
 def test_where_nothing_answers_the_ports_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     monkeypatch.setattr(menu, "ENGINES", {"x": Engine("x", "Engine X", (port,))})
-    with pytest.raises(menu.NothingToMeasureError, match=rf"{port} \(Engine X\); start one, or give --url"):
+    with pytest.raises(CannotMeasure, match=rf"{port} \(Engine X\); start one, or give --url"):
         menu.choose()
 
 
 def test_without_a_terminal_nobody_is_asked(course: list[str]) -> None:
     outcome = CliRunner().invoke(bench, [])
-    assert isinstance(outcome.exception, menu.NothingToMeasureError)
+    assert isinstance(outcome.exception, CannotMeasure)
     assert "2 servers answer" in str(outcome.exception)
     assert all(f"--url {url}" in str(outcome.exception) for url in course)
 

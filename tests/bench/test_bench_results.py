@@ -15,7 +15,7 @@ from chat_server import MODEL, Behaviour, serve
 from checkpoint_samples import headers_only
 from click.testing import CliRunner
 
-from gb10docs.bench import ceiling, charts, compare, store, table
+from gb10docs.bench import CannotMeasure, ceiling, charts, compare, store, table
 from gb10docs.bench.conditions import Conditions
 from gb10docs.bench.identity import Identity
 from gb10docs.bench.metrics import Failure, Request, Run
@@ -159,15 +159,15 @@ def test_a_result_is_found_in_a_file(tmp_path: Path) -> None:
     file.write_text(GOOD)
     assert store.find(str(file), []) == RESULT
     file.write_text("{}")
-    with pytest.raises(store.NoResultError, match=r"a\.json is no benchmark result: its schema is None"):
+    with pytest.raises(CannotMeasure, match=r"a\.json is no benchmark result: its schema is None"):
         store.find(str(file), [])
-    with pytest.raises(store.NoResultError, match="cannot read"):
+    with pytest.raises(CannotMeasure, match="cannot read"):
         store.find(str(tmp_path / "none.json"), [])
 
 
 @pytest.mark.parametrize("name", ["0", "4", "-4", "sglang"])
 def test_a_result_that_is_not_there(name: str) -> None:
-    with pytest.raises(store.NoResultError, match=r"kept are: vllm, trtllm\."):
+    with pytest.raises(CannotMeasure, match=r"kept are: vllm, trtllm\."):
         store.find(name, [RESULT, RESULT, STAND_IN])
 
 
@@ -266,7 +266,7 @@ def test_the_html_page_asks_nobody_for_anything() -> None:
 
 def test_without_plots_the_page_has_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(charts.NoPlotsError, match=r"pip install 'gb10docs\[bench\]'"):
+    with pytest.raises(CannotMeasure, match=r"pip install 'gb10docs\[bench\]'"):
         charts.html([KNOWN])
 
 

@@ -600,14 +600,14 @@ class TestBounds:
     def test_a_deep_value_anywhere(self, event: str, depth: int) -> None:
         deep = event.format("[" * depth + "1" + "]" * depth)
         for more in ((END,), (END, counted()), (counted(), END)):
-            with pytest.raises(stream.BrokenStreamError):
+            with pytest.raises(stream.BrokenStream):
                 read(deep, *more, '{"error": "at last"}')
-        with pytest.raises(stream.BrokenStreamError):
+        with pytest.raises(stream.BrokenStream):
             stream.read(0.0, [(0.0, deep.encode())])
 
     @given(st.lists(st.binary(max_size=60), max_size=8))
     def test_noise_is_no_answer(self, pieces: list[bytes]) -> None:
-        with pytest.raises(stream.BrokenStreamError):
+        with pytest.raises(stream.BrokenStream):
             stream.read(0.0, list(enumerate(pieces)))
 
 

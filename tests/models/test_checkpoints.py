@@ -29,13 +29,13 @@ from checkpoint_samples import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gb10docs.atomic import CannotWrite
 from gb10docs.errors import GB10DocsError
 from gb10docs.models.checkpoints.checkpoint import INDEX, Checkpoint, open_checkpoint
 from gb10docs.models.checkpoints.declared import Declared, declared
-from gb10docs.models.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint, IncompleteCheckpoint
 from gb10docs.models.checkpoints.files import LocalFiles
 from gb10docs.models.checkpoints.header import BITS, read_header
-from gb10docs.models.checkpoints.shards import CannotWriteCheckpointError
 from gb10docs.models.checkpoints.weights import weights_of
 from gb10docs.models.checkpoints.writing import write
 from gb10docs.models.formats import fp8, int4, mxfp4, nvfp4
@@ -203,7 +203,7 @@ def test_words_without_weight_shape_and_with_zero_points(tmp_path: Path) -> None
     assert np.array_equal(open_checkpoint(tmp_path / "whole").weight("a").dequantize(), weight.dequantize())
     parts["weight_zero_point"] = np.zeros((1, 1), np.int32)
     write(tmp_path / "zeros", [(f"a.{role}", one) for role, one in parts.items()])
-    with pytest.raises(BadCheckpointError, match="zero points"):
+    with pytest.raises(BadCheckpoint, match="zero points"):
         open_checkpoint(tmp_path / "zeros").weight("a")
 
 
@@ -250,7 +250,7 @@ def test_a_weight_shape_that_does_not_fit(tmp_path: Path, shape: Any) -> None:
         "weight_shape": np.array(shape),
     }
     write(tmp_path, [(f"a.{role}", one) for role, one in parts.items()])
-    with pytest.raises(BadCheckpointError, match="weight_shape"):
+    with pytest.raises(BadCheckpoint, match="weight_shape"):
         open_checkpoint(tmp_path).weight("a")
 
 
@@ -317,7 +317,7 @@ def test_scales_of_int4_that_are_not_in_rows(tmp_path: Path, shape: tuple[int, .
     write(
         tmp_path, [("a.weight", np.zeros((2, 32), np.uint8)), ("a.weight_scale", np.ones(shape, np.float32))]
     )
-    with pytest.raises(BadCheckpointError, match=r"^a: (INT4|no format known)"):
+    with pytest.raises(BadCheckpoint, match=r"^a: (INT4|no format known)"):
         open_checkpoint(tmp_path).weight("a")
 
 
@@ -327,7 +327,7 @@ def test_scales_of_int4_that_are_not_in_rows(tmp_path: Path, shape: tuple[int, .
 def test_a_format_that_is_told_but_not_read(tmp_path: Path, layout: str) -> None:
     parts, _, _ = LAYOUTS[layout]
     write(tmp_path, [(f"a.{role}", np.zeros(*about)) for role, about in parts.items()])
-    with pytest.raises(BadCheckpointError, match="not read"):
+    with pytest.raises(BadCheckpoint, match="not read"):
         open_checkpoint(tmp_path).weight("a")
 
 
@@ -386,13 +386,13 @@ def test_a_weight_that_lacks_a_part(tmp_path: Path, fault: str) -> None:
     headers_only(tmp_path / "model.safetensors", shapes)
     checkpoint = open_checkpoint(tmp_path)
     assert told in " ".join(checkpoint.weights["a"].faults)
-    with pytest.raises(BadCheckpointError, match=r"^a: "):
+    with pytest.raises(BadCheckpoint, match=r"^a: "):
         checkpoint.weight("a")
 
 
 def test_two_tensors_cannot_be_the_same_part(tmp_path: Path) -> None:
     headers_only(tmp_path / "model.safetensors", {"a": ("F32", (2, 2)), "a.weight": ("F32", (2, 2))})
-    with pytest.raises(BadCheckpointError, match=r"a and a\.weight both claim to be the weight of a"):
+    with pytest.raises(BadCheckpoint, match=r"a and a\.weight both claim to be the weight of a"):
         weights_of(open_checkpoint(tmp_path).tensors)
 
 
@@ -419,22 +419,22 @@ def test_integers_and_scalars_stand_for_themselves(tmp_path: Path) -> None:
 def test_a_misspelt_name(tmp_path: Path) -> None:
     make(tmp_path, "nvfp4")
     checkpoint = open_checkpoint(tmp_path)
-    with pytest.raises(BadCheckpointError, match=r"did you mean 'model\.layers\.1\.mlp\.up_proj'"):
+    with pytest.raises(BadCheckpoint, match=r"did you mean 'model\.layers\.1\.mlp\.up_proj'"):
         checkpoint.weight("model.layers.1.mlp.upproj")
-    with pytest.raises(BadCheckpointError, match=r"did you mean 'lm_head\.weight'"):
+    with pytest.raises(BadCheckpoint, match=r"did you mean 'lm_head\.weight'"):
         checkpoint.read("lm_head.weigth")
 
 
 def test_a_dtype_without_an_array(tmp_path: Path) -> None:
     headers_only(tmp_path / "model.safetensors", {"a": ("F4", (2, 2))})
-    with pytest.raises(BadCheckpointError, match="F4 is not read"):
+    with pytest.raises(BadCheckpoint, match="F4 is not read"):
         open_checkpoint(tmp_path).read("a")
 
 
 @pytest.mark.parametrize("scale", [("F32", (2,)), ("F32", (1 << 40,)), ("C64", ()), ("I32", ())])
 def test_a_tensor_scale_that_is_not_one_number(tmp_path: Path, scale: tuple[str, tuple[int, ...]]) -> None:
     headers_only(tmp_path / "model.safetensors", PARTS | {"a.weight_scale_2": scale})
-    with at_most(5), pytest.raises(BadCheckpointError, match="weight_scale_2 should be one number"):
+    with at_most(5), pytest.raises(BadCheckpoint, match="weight_scale_2 should be one number"):
         open_checkpoint(tmp_path).weight("a")
 
 
@@ -444,7 +444,7 @@ def test_fp8_of_five_exponent_bits_is_not_read_as_one_of_four(tmp_path: Path) ->
     )
     checkpoint = open_checkpoint(tmp_path)
     assert checkpoint.weights["a"].format == "FP8"
-    with pytest.raises(BadCheckpointError, match="F8_E5M2 is not read"):
+    with pytest.raises(BadCheckpoint, match="F8_E5M2 is not read"):
         checkpoint.weight("a")
 
 
@@ -520,7 +520,7 @@ LIES = {
 def test_a_file_that_lies(tmp_path: Path, lie: str) -> None:
     content, told = LIES[lie]
     folder = write_file(tmp_path, content)
-    with at_most(10 + 8 * len(content) / 1e6), pytest.raises(BadCheckpointError, match=told) as caught:
+    with at_most(10 + 8 * len(content) / 1e6), pytest.raises(BadCheckpoint, match=told) as caught:
         open_checkpoint(folder)
     assert str(caught.value).startswith(str(folder))
     assert len(str(caught.value)) < 600 + len(str(folder))
@@ -529,12 +529,12 @@ def test_a_file_that_lies(tmp_path: Path, lie: str) -> None:
 
 def test_the_most_values_that_are_let_through_take_bounded_memory(tmp_path: Path) -> None:
     folder = write_file(tmp_path, raw_file(b'{"a":[' + b"[]," * 990_000 + b"[]]}"))
-    with at_most(200), pytest.raises(BadCheckpointError, match="dtype"):
+    with at_most(200), pytest.raises(BadCheckpoint, match="dtype"):
         open_checkpoint(folder)
 
 
 def test_a_file_that_is_gone_when_it_is_its_turn(tmp_path: Path) -> None:
-    with pytest.raises(IncompleteCheckpointError, match=r"model\.safetensors: not there"):
+    with pytest.raises(IncompleteCheckpoint, match=r"model\.safetensors: not there"):
         read_header(LocalFiles(tmp_path), "model.safetensors")
 
 
@@ -543,7 +543,7 @@ def test_a_file_cut_off_anywhere_says_so(tmp_path: Path) -> None:
     content = (tmp_path / "whole" / "model.safetensors").read_bytes()
     (tmp_path / "cut").mkdir()
     for size in (0, 7, 8, 100, len(content) // 2, len(content) - 1):
-        with pytest.raises(IncompleteCheckpointError):
+        with pytest.raises(IncompleteCheckpoint):
             open_checkpoint(write_file(tmp_path / "cut", content[:size]))
 
 
@@ -551,10 +551,10 @@ def test_a_file_cut_off_after_it_was_opened(tmp_path: Path) -> None:
     make(tmp_path, "nvfp4")
     checkpoint = open_checkpoint(tmp_path)
     os.truncate(tmp_path / "model.safetensors", 20_000)
-    with pytest.raises(IncompleteCheckpointError, match="too soon"):
+    with pytest.raises(IncompleteCheckpoint, match="too soon"):
         checkpoint.weight(UP)
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(IncompleteCheckpointError, match="not there"):
+    with pytest.raises(IncompleteCheckpoint, match="not there"):
         checkpoint.weight(UP)
 
 
@@ -577,11 +577,11 @@ def test_an_index_that_names_a_file_which_is_not_there(parts: Path) -> None:
     shard, other, *rest = open_checkpoint(parts).shards
     (parts / shard).unlink()
     (parts / other).unlink()
-    with pytest.raises(IncompleteCheckpointError, match=f"2 of the .* are not there: {shard}, {other}$"):
+    with pytest.raises(IncompleteCheckpoint, match=f"2 of the .* are not there: {shard}, {other}$"):
         open_checkpoint(parts)
     for one in rest:
         (parts / one).unlink()
-    with pytest.raises(IncompleteCheckpointError, match=rf"{rest[0]} and {len(rest) - 1} more$"):
+    with pytest.raises(IncompleteCheckpoint, match=rf"{rest[0]} and {len(rest) - 1} more$"):
         open_checkpoint(parts)
 
 
@@ -590,14 +590,14 @@ def test_an_index_that_names_a_file_which_is_not_there(parts: Path) -> None:
 )
 def test_an_index_that_leads_out_of_the_folder(parts: Path, name: str) -> None:
     change_index(parts, weight_map={"a": name})
-    with pytest.raises(BadCheckpointError, match="no name of a file"):
+    with pytest.raises(BadCheckpoint, match="no name of a file"):
         open_checkpoint(parts)
 
 
 @pytest.mark.parametrize("weight_map", [None, [], {}, {"a": 1}, {"a": {"b": "c"}}])
 def test_an_index_that_names_no_files(parts: Path, weight_map: Any) -> None:
     change_index(parts, weight_map=weight_map)
-    with pytest.raises(BadCheckpointError, match="weight_map names no files"):
+    with pytest.raises(BadCheckpoint, match="weight_map names no files"):
         open_checkpoint(parts)
 
 
@@ -605,29 +605,29 @@ def test_an_index_that_misplaces_a_tensor(parts: Path) -> None:
     weight_map = json.loads((parts / INDEX).read_text())["weight_map"]
     shards = sorted(set(weight_map.values()))
     change_index(parts, weight_map=weight_map | {"lm_head.weight": shards[-1]})
-    with pytest.raises(IncompleteCheckpointError, match=r"'lm_head\.weight'"):
+    with pytest.raises(IncompleteCheckpoint, match=r"'lm_head\.weight'"):
         open_checkpoint(parts)
     change_index(parts, weight_map=weight_map | {"more": shards[0]})
-    with pytest.raises(IncompleteCheckpointError, match="'more'"):
+    with pytest.raises(IncompleteCheckpoint, match="'more'"):
         open_checkpoint(parts)
 
 
 def test_a_tensor_in_two_files(parts: Path) -> None:
     shards = open_checkpoint(parts).shards
     shutil.copy(parts / shards[0], parts / shards[1])
-    with pytest.raises(BadCheckpointError, match="is both in"):
+    with pytest.raises(BadCheckpoint, match="is both in"):
         open_checkpoint(parts)
 
 
 def test_an_index_that_is_too_long(parts: Path) -> None:
     os.truncate(parts / INDEX, 1 << 40)
-    with at_most(5), pytest.raises(BadCheckpointError, match="too long"):
+    with at_most(5), pytest.raises(BadCheckpoint, match="too long"):
         open_checkpoint(parts)
 
 
 def test_files_without_an_index(parts: Path) -> None:
     (parts / INDEX).unlink()
-    with pytest.raises(IncompleteCheckpointError, match=f"but no {INDEX}"):
+    with pytest.raises(IncompleteCheckpoint, match=f"but no {INDEX}"):
         open_checkpoint(parts)
 
 
@@ -649,16 +649,16 @@ def test_the_model_beside_something_else(tmp_path: Path) -> None:
 def test_a_configuration_that_is_none(tmp_path: Path, name: str, text: str) -> None:
     make(tmp_path, "nvfp4")
     (tmp_path / name).write_text(text)
-    with pytest.raises(BadCheckpointError, match=name):
+    with pytest.raises(BadCheckpoint, match=name):
         open_checkpoint(tmp_path)
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(BadCheckpointError, match="no safetensors file there"):
+    with pytest.raises(BadCheckpoint, match="no safetensors file there"):
         open_checkpoint(tmp_path)
-    with pytest.raises(BadCheckpointError, match="No such file"):
+    with pytest.raises(BadCheckpoint, match="No such file"):
         open_checkpoint(tmp_path / "none")
-    with pytest.raises(BadCheckpointError, match="File name too long"):
+    with pytest.raises(BadCheckpoint, match="File name too long"):
         open_checkpoint(tmp_path / ("n" * 10_000))
 
 
@@ -666,7 +666,7 @@ def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
     make(tmp_path / "there", "nvfp4")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "model.safetensors").symlink_to(tmp_path / "there" / "model.safetensors")
-    with pytest.raises(BadCheckpointError, match="a link that leads out"):
+    with pytest.raises(BadCheckpoint, match="a link that leads out"):
         open_checkpoint(tmp_path / "here")
 
 
@@ -691,17 +691,17 @@ def test_a_pipe_and_a_folder_in_the_place_of_a_file(tmp_path: Path, name: str) -
     make(tmp_path, "nvfp4")
     (tmp_path / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / name)
-    with pytest.raises(BadCheckpointError, match="not a file"):
+    with pytest.raises(BadCheckpoint, match="not a file"):
         open_checkpoint(tmp_path)
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    with pytest.raises(BadCheckpointError, match="not a file"):
+    with pytest.raises(BadCheckpoint, match="not a file"):
         open_checkpoint(tmp_path)
 
 
 def test_a_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").symlink_to("model.safetensors")
-    with pytest.raises(BadCheckpointError, match="symbolic links"):
+    with pytest.raises(BadCheckpoint, match="symbolic links"):
         open_checkpoint(tmp_path)
 
 
@@ -1032,12 +1032,12 @@ REFUSED: dict[str, tuple[list[tuple[str, Any]], dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_checkpoint_is_not_written(tmp_path: Path, case: str) -> None:
     pairs, options, told = REFUSED[case]
-    with pytest.raises(CannotWriteCheckpointError, match=told):
+    with pytest.raises(CannotWrite, match=told):
         write(tmp_path, pairs, **options)
     assert not (tmp_path / "config.json").exists()
 
 
 def test_a_checkpoint_is_not_written_over_another(tmp_path: Path) -> None:
     make(tmp_path, "nvfp4")
-    with pytest.raises(CannotWriteCheckpointError, match="already"):
+    with pytest.raises(CannotWrite, match="already"):
         make(tmp_path, "nvfp4")

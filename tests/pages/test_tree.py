@@ -6,15 +6,7 @@ import pytest
 from trees import Tree, page_of
 
 from gb10docs.pages.fences import BadPage
-from gb10docs.pages.tree import (
-    BadOrder,
-    NoSuchPage,
-    OneNameError,
-    find_root,
-    lessons,
-    read_pages,
-    with_foundations,
-)
+from gb10docs.pages.tree import find_root, lessons, read_pages, with_foundations
 
 STEP = {"snippets/a.sh": "true\n"}
 
@@ -33,10 +25,10 @@ def test_the_root_is_the_nearest_folder_upwards(
     root = tree({"docs/deep/down/p.md": ["a.sh"], **STEP})
     monkeypatch.chdir(root / "docs/deep/down")
     assert find_root(None) == root == find_root(root)
-    with pytest.raises(NoSuchPage, match="does not hold docs/ and snippets/: name the tree with --root DIR"):
+    with pytest.raises(BadPage, match="does not hold docs/ and snippets/: name the tree with --root DIR"):
         find_root(root / "docs")
     monkeypatch.chdir("/")
-    with pytest.raises(NoSuchPage, match="neither / nor a folder above it holds"):
+    with pytest.raises(BadPage, match="neither / nor a folder above it holds"):
         find_root(None)
 
 
@@ -55,21 +47,21 @@ def test_a_page_may_end_in_markdown_but_not_in_both(tree: Tree) -> None:
     root = tree({"docs/x/p.markdown": ["a.sh"], **STEP})
     for name in ("x/p", "p", str(root / "docs/x/p.markdown"), str(root / "docs/x/p")):
         assert names(root, name) == ["x/p"]
-    with pytest.raises(OneNameError, match=r"p\.md and .*p\.markdown are pages of one name|rename one"):
+    with pytest.raises(BadPage, match=r"p\.md and .*p\.markdown are pages of one name|rename one"):
         lessons(tree({"docs/x/p.md": ["a.sh"]}))
 
 
 @pytest.mark.parametrize("name", ["lesson-3", "lesson-03.txt", "docs", "", "a\0b", "x" * 5000])
 def test_an_unknown_page_is_told_with_the_nearest_name(tree: Tree, name: str) -> None:
     root = tree({"docs/lesson-03.md": ["a.sh"], "docs/lesson-03.txt": "", **STEP})
-    with pytest.raises(NoSuchPage) as error:
+    with pytest.raises(BadPage) as error:
         read_pages(root, [name])
     assert "lesson-03" in str(error.value)
 
 
 def test_two_pages_of_one_last_part_are_told_apart_by_their_names(tree: Tree) -> None:
     root = tree({"docs/a/intro.md": ["a.sh"], "docs/b/intro.md": ["a.sh"], **STEP})
-    with pytest.raises(NoSuchPage, match=r"'intro' is the name of 2 pages: write a/intro or b/intro"):
+    with pytest.raises(BadPage, match=r"'intro' is the name of 2 pages: write a/intro or b/intro"):
         read_pages(root, ["intro"])
     assert names(root, "b/intro", "docs/a/intro.md") == ["b/intro", "a/intro"]
     assert [page.name for page in lessons(root)] == ["a/intro", "b/intro"]
@@ -78,13 +70,13 @@ def test_two_pages_of_one_last_part_are_told_apart_by_their_names(tree: Tree) ->
 def test_a_page_at_the_top_goes_before_others_of_its_last_part(tree: Tree) -> None:
     root = tree({"docs/index.md": ["a.sh"], "docs/b/index.md": ["a.sh"], **STEP})
     assert names(root, "index") == ["index"]
-    with pytest.raises(NoSuchPage, match=r"did you mean 'b/index'"):
+    with pytest.raises(BadPage, match=r"did you mean 'b/index'"):
         read_pages(root, ["b/inde"])
 
 
 def test_what_lies_outside_docs_is_no_page(tree: Tree) -> None:
     root = tree({"docs/p.md": ["a.sh"], "README.md": ["a.sh"], **STEP})
-    with pytest.raises(NoSuchPage, match="only what is under docs/ is a page"):
+    with pytest.raises(BadPage, match="only what is under docs/ is a page"):
         read_pages(root, [str(root / "README.md")])
 
 
@@ -92,13 +84,13 @@ def test_after_takes_a_unique_last_part_and_lists_the_names_of_what_is_not(tree:
     root = tree({"docs/x/a.md": ["a.sh"], "docs/b.md": after("a"), "docs/c.md": after("x/a"), **STEP})
     assert [page.after for page in read_pages(root, ["b", "c"])] == [("x/a",), ("x/a",)]
     root = tree({"docs/y/a.md": ["a.sh"]})
-    with pytest.raises(NoSuchPage, match=r"b\.md: 'after' names 2 pages by 'a': write x/a or y/a"):
+    with pytest.raises(BadPage, match=r"b\.md: 'after' names 2 pages by 'a': write x/a or y/a"):
         read_pages(root, ["b"])
 
 
 def test_a_page_without_steps_cannot_be_run_and_is_no_lesson(tree: Tree) -> None:
     root = tree({"docs/p.md": ["a.sh"], "docs/q.md": "text\n", **STEP})
-    with pytest.raises(NoSuchPage, match="nothing to run"):
+    with pytest.raises(BadPage, match="nothing to run"):
         read_pages(root, ["q"])
     assert [page.name for page in lessons(root)] == ["p"]
 
@@ -118,18 +110,18 @@ def test_pages_come_after_what_they_build_on(tree: Tree) -> None:
 
 def test_pages_in_a_circle(tree: Tree) -> None:
     root = tree({"docs/a.md": after("b"), "docs/b.md": after("c"), "docs/c.md": after("b"), **STEP})
-    with pytest.raises(BadOrder, match=r"docs/c\.md|docs/b\.md.*'after' goes in a circle: b -> c -> b"):
+    with pytest.raises(BadPage, match=r"docs/c\.md|docs/b\.md.*'after' goes in a circle: b -> c -> b"):
         read_pages(root, ["a"])
 
 
 def test_a_page_after_itself(tree: Tree) -> None:
-    with pytest.raises(BadOrder, match="a -> a"):
+    with pytest.raises(BadPage, match="a -> a"):
         read_pages(tree({"docs/a.md": after("a"), **STEP}), ["a"])
 
 
 def test_after_names_a_page_that_is_not_there(tree: Tree) -> None:
     root = tree({"docs/lesson-02.md": after("lesson-1"), "docs/lesson-01.md": "x\n", **STEP})
     with pytest.raises(
-        NoSuchPage, match=r"docs/lesson-02\.md: 'after' names no page: 'lesson-1', did you mean 'lesson-01'"
+        BadPage, match=r"docs/lesson-02\.md: 'after' names no page: 'lesson-1', did you mean 'lesson-01'"
     ):
         read_pages(root, ["lesson-02"])

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from trees import Tree, page_of
 
-from gb10docs.engines.compose import BadService
+from gb10docs.engines import BadService
 from gb10docs.pages.tree import lessons, read_pages
-from gb10docs.plan.lint import BadStep, lint
+from gb10docs.plan import BadPlan
+from gb10docs.plan.lint import lint
 from gb10docs.plan.services import services_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ def told(tree: Tree, files: dict[str, str], *names: str) -> str:
     try:
         pages = read_pages(root, names or ["p"])
         lint(pages, root, services_of(pages, root))
-    except BadStep as error:
+    except BadPlan as error:
         said = str(error).replace(f"{root}/", "")
         assert "\n" not in said
         return said

@@ -18,8 +18,7 @@ import pytest
 from gb10docs.engines import containers
 from gb10docs.machine import processes
 from gb10docs.machine.folders import in_use
-from gb10docs.run import lock, notes
-from gb10docs.run.lock import Busy
+from gb10docs.run import CannotRun, lock, notes
 
 RUN = "0123456789ab"
 
@@ -42,7 +41,9 @@ def kept(tmp_path: Path) -> Path:
 def test_second_is_told_who_holds_it() -> None:
     with (
         lock.hold(),
-        pytest.raises(Busy, match=rf"process {os.getpid()} of .*pytest.* since ....-..-.. ..:..:.. holds"),
+        pytest.raises(
+            CannotRun, match=rf"process {os.getpid()} of .*pytest.* since ....-..-.. ..:..:.. holds"
+        ),
     ):
         lock.hold().__enter__()
     with lock.hold():
@@ -77,7 +78,7 @@ def held_elsewhere() -> Iterator[subprocess.Popen[str]]:
 
 def test_a_killed_holder_frees_it() -> None:
     with held_elsewhere() as process:
-        with pytest.raises(Busy, match=f"process {process.pid} "):
+        with pytest.raises(CannotRun, match=f"process {process.pid} "):
             lock.hold().__enter__()
         process.kill()
         process.wait()
@@ -94,7 +95,7 @@ def test_many_who_ask_are_refused_at_once() -> None:
             caller.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 caller.connect(lock.NAME)
-        with pytest.raises(Busy):
+        with pytest.raises(CannotRun):
             lock.hold().__enter__()
         assert time.monotonic() - begun < 1
         for caller in callers:
@@ -107,7 +108,7 @@ def test_a_name_is_shown_on_one_line() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
-        with pytest.raises(Busy) as told:
+        with pytest.raises(CannotRun) as told:
             lock.hold().__enter__()
         process.kill()
     assert str(told.value).isprintable()

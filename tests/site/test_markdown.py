@@ -32,7 +32,7 @@ from sample import LLAMA, NASTY, STARTED, step
 from trees import Tree
 
 from gb10docs.evidence import ledger as evidence
-from gb10docs.evidence.ledger import BadLedgerError
+from gb10docs.evidence.ledger import BadLedger
 from gb10docs.pages.fences import BadPage
 from gb10docs.pages.page import read_page
 from gb10docs.results.result import Check, Container, Outcome, StepResult
@@ -350,7 +350,7 @@ def test_a_fence_that_is_no_include_stops_the_build(tree: Tree) -> None:
 )
 def test_a_wrong_ledger_stops_the_build(tree: Tree, text: str, reason: str) -> None:
     root = tree(TREE | {"docs/evidence/lessons/lesson-03/gb10.json": text})
-    with pytest.raises(BadLedgerError, match=re.escape("lesson-03/gb10.json: ")) as error:
+    with pytest.raises(BadLedger, match=re.escape("lesson-03/gb10.json: ")) as error:
         convert(root)
     assert reason in str(error.value)
 

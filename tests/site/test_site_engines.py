@@ -11,6 +11,7 @@ import pytest
 from gb10docs.engines import ENGINES
 from gb10docs.models.roofline.published import published
 from gb10docs.models.roofline.tables import read
+from gb10docs.pages.fences import BadPage
 from gb10docs.pages.page import read_page
 from gb10docs.plan.plan import Action, make_plan
 from gb10docs.plan.target import choose
@@ -41,7 +42,7 @@ def test_a_table_is_written_anew_and_nothing_else() -> None:
 
 def test_a_table_that_nobody_can_write() -> None:
     page = "<!-- table: format -->\n<!-- end of table -->\n"
-    with pytest.raises(engines.NoSuchTable, match=r"^p\.md: no table 'format': did you mean 'formats'\?"):
+    with pytest.raises(BadPage, match=r"^p\.md: no table 'format': did you mean 'formats'\?"):
         engines.filled(page, "p.md")
 
 

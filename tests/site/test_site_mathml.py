@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gb10docs.site.mathml import BadFormulaError, mathml, with_mathml
+from gb10docs.site.mathml import BadFormula, mathml, with_mathml
 
 
 def test_a_formula_is_drawn_without_a_script() -> None:
@@ -42,5 +42,5 @@ def test_formulas_in_a_line_and_of_their_own() -> None:
 
 
 def test_a_wrong_formula_is_named() -> None:
-    with pytest.raises(BadFormulaError, match=r"'\\bogus' is no formula that we can draw: .*bogus"):
+    with pytest.raises(BadFormula, match=r"'\\bogus' is no formula that we can draw: .*bogus"):
         with_mathml(r"$\bogus$")

@@ -13,7 +13,7 @@ import pytest
 from pytest_examples import CodeExample, EvalExample
 
 from gb10docs.site import notebooks
-from gb10docs.site.notebooks import BadNotebookError
+from gb10docs.site.notebooks import BadNotebook
 
 ROOT = Path(__file__).parents[2]
 SOURCES = notebooks.sources(ROOT / "docs")
@@ -158,9 +158,7 @@ def test_a_notebook_reads_the_record_that_it_names(tmp_path: Path) -> None:
 
 def test_a_record_that_is_not_there_is_missed(tmp_path: Path) -> None:
     path = write(tmp_path, READS)
-    with pytest.raises(
-        BadNotebookError, match=r"small\.py:1: reads .*cpu\.json: cannot be read: No such file"
-    ):
+    with pytest.raises(BadNotebook, match=r"small\.py:1: reads .*cpu\.json: cannot be read: No such file"):
         execute(path)
 
 
@@ -186,7 +184,7 @@ def test_as_many_run_at_once_as_there_are_cores(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     for name in "ab":
         (tmp_path / name).unlink()
-    with pytest.raises(BadNotebookError, match=r"a\.py:2: cell 1 still runs after 1 s"):
+    with pytest.raises(BadNotebook, match=r"a\.py:2: cell 1 still runs after 1 s"):
         notebooks.executed(paths, tmp_path / "other-cache", timeout=1)
 
 
@@ -203,7 +201,7 @@ def test_when_one_fails_the_others_end_at_once_and_in_silence(
         f"# %%\nimport os\n\nwhile not os.path.exists('{tmp_path}/begun'):\n    pass\nraise OSError('no')\n"
     )
     began = time.monotonic()
-    with pytest.raises(BadNotebookError, match=r"b\.py:6: cell 1 failed: OSError: no"):
+    with pytest.raises(BadNotebook, match=r"b\.py:6: cell 1 failed: OSError: no"):
         notebooks.executed([endless, failing], tmp_path / "cache", timeout=60)
     assert time.monotonic() - began < 30
     assert (capfd.readouterr().err, caplog.text) == ("", "")
@@ -257,7 +255,7 @@ FAULTS = {
 def test_a_notebook_that_does_not_run_to_its_end_says_where(fault: str, tmp_path: Path) -> None:
     text, message = FAULTS[fault]
     path = write(tmp_path, text)
-    with pytest.raises(BadNotebookError, match=message):
+    with pytest.raises(BadNotebook, match=message):
         execute(path, timeout=2)
     assert not (path.parent / "cache").exists()
 
@@ -271,7 +269,7 @@ def test_a_notebook_that_does_not_run_to_its_end_says_where(fault: str, tmp_path
 )
 def test_text_that_cannot_be_shown_says_where(text: str, message: str, tmp_path: Path) -> None:
     path = write(tmp_path, f"# %% [markdown]\n{text}\n")
-    with pytest.raises(BadNotebookError, match=message):
+    with pytest.raises(BadNotebook, match=message):
         notebooks.as_ipynb(notebooks.read(path.read_text(), path), path)
 
 

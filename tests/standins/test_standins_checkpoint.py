@@ -10,8 +10,8 @@ import httpx
 import pytest
 from llama import load, logits
 
-from gb10docs.standins import checkpoint, weights
-from gb10docs.standins.gguf import GGUFError, read
+from gb10docs.standins import NoStandIn, checkpoint, weights
+from gb10docs.standins.gguf import read
 from gb10docs.standins.host import Host
 from gb10docs.standins.rules import Service
 
@@ -73,5 +73,5 @@ def test_what_is_made_is_kept(folder: Path) -> None:
 
 def test_a_file_that_is_no_gguf(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"PK\x03\x04" + bytes(60))
-    with pytest.raises(GGUFError, match="is no GGUF"):
+    with pytest.raises(NoStandIn, match="is no GGUF"):
         read(tmp_path / "x")

@@ -20,19 +20,19 @@ from program import Program
 from sample import MODEL, report, step
 from trees import Tree
 
-from gb10docs.engines import containers
-from gb10docs.engines.compose import BadService, read_command, read_service, with_override
+from gb10docs.engines import BadService, containers
+from gb10docs.engines.compose import read_command, read_service, with_override
 from gb10docs.evidence.inputs import Pins, inputs_of
 from gb10docs.evidence.recording import Recording
 from gb10docs.machine import hardware
-from gb10docs.plan.target import Met, NoSuchTarget, Unmet, choose
+from gb10docs.plan import BadPlan
+from gb10docs.plan.target import Met, Unmet, choose
 from gb10docs.plan.targets import real
 from gb10docs.privacy.redactor import Redactor
 from gb10docs.results.result import Container, StandIn
 from gb10docs.run import notes
-from gb10docs.standins import image
-from gb10docs.standins.container import BadCommandError, refuse_absent, service_of
-from gb10docs.standins.image import ImageError
+from gb10docs.standins import NoStandIn, image
+from gb10docs.standins.container import refuse_absent, service_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN, OTHER = "0123456789ab", "0123456789cd"
@@ -99,7 +99,7 @@ def test_small_models_are_not_crowded(tree: Tree, engine: None, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["gb10", "nvidia"])
 def test_nothing_stands_in_elsewhere(name: str) -> None:
-    with pytest.raises(NoSuchTarget, match=f"nothing stands in on target {name}; add --target cpu"):
+    with pytest.raises(BadPlan, match=f"nothing stands in on target {name}; add --target cpu"):
         choose(name, stand_in="docker")
 
 
@@ -133,10 +133,10 @@ def test_the_command_of_a_service_is_followed(tmp_path: Path) -> None:
     )
     assert service.profile, "the model is known by its folder"
     refuse_absent(("vllm", str(tmp_path), "--x=/nowhere"))
-    with pytest.raises(BadCommandError, match=r"/gone: not in the container"):
+    with pytest.raises(NoStandIn, match=r"/gone: not in the container"):
         refuse_absent(("vllm", str(tmp_path / "gone")))
     for wrong in (["sleep", "--port", "1"], words[:-2]):
-        with pytest.raises(BadCommandError, match="no engine that is known here, or no --port"):
+        with pytest.raises(NoStandIn, match="no engine that is known here, or no --port"):
             service_of(read_command(wrong))
 
 
@@ -181,7 +181,7 @@ def test_an_image_is_known_by_what_is_in_it(tmp_path: Path) -> None:
 
 
 def test_a_tree_without_a_dockerfile(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"compose/standin/Dockerfile: there is none"):
+    with pytest.raises(NoStandIn, match=r"compose/standin/Dockerfile: there is none"):
         image.obtain(tmp_path, tmp_path / "m.gguf", tmp_path)
 
 
@@ -285,7 +285,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_no_engine_removes_stays_on_record(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until one does: the next run tries, and so does `clean`."""
+    """Until one does: the next run tries, and so does `clean`, which calls the same."""
     asked: list[str] = []
     works = False
 
@@ -300,12 +300,12 @@ def test_what_no_engine_removes_stays_on_record(kept: Path, monkeypatch: pytest.
             assert json.loads((kept / f"{run}.json").read_text())["labelled"], "before anything is started"
             assert not note.remove_labelled()
     uncleared = "no Docker engine answers, so containers of a run may be left: start it, and clean again"
-    assert notes.clean() == [uncleared, uncleared]
+    assert notes.clear_killed() == [uncleared, uncleared]
     works = True
     asked.clear()
-    assert notes.clean() == ["removed the containers, networks and volumes of stand-ins"] * 2
+    assert notes.clear_killed() == ["removed the containers, networks and volumes of stand-ins"] * 2
     assert sorted(asked) == sorted([RUN, OTHER])
-    assert notes.clean() == []
+    assert notes.clear_killed() == []
 
 
 def test_a_run_that_has_removed_all_leaves_no_record(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

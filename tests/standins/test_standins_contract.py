@@ -14,9 +14,9 @@ import pytest
 from ports import free_port
 
 from gb10docs.engines import ENGINES
-from gb10docs.standins import rules, thinking, weights
+from gb10docs.standins import NoStandIn, rules, thinking, weights
 from gb10docs.standins.host import Host
-from gb10docs.standins.rules import RefusalError, RulesError, Service
+from gb10docs.standins.rules import Refusal, Service
 
 NAME = "Qwen3-8B-NVFP4"
 QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
@@ -376,7 +376,7 @@ def test_limits_that_differ_between_engines() -> None:
         body = {"model": NAME, "messages": HELLO, name: value}
         refusing = "trtllm" if name == "top_k" else "vllm"
         other = "vllm" if name == "top_k" else "trtllm"
-        with pytest.raises(RefusalError):
+        with pytest.raises(Refusal):
             rules.accept(dict(body), "chat", _service(refusing, 1))
         assert rules.accept(dict(body), "chat", _service(other, 1))[name] == value
 
@@ -401,7 +401,7 @@ def test_requests_at_once_are_all_answered(addresses: dict[str, str]) -> None:
 
 
 def test_an_engine_without_a_table() -> None:
-    with pytest.raises(RulesError, match="did you mean 'vllm'"):
+    with pytest.raises(NoStandIn, match="did you mean 'vllm'"):
         _service("vlm", 1)
 
 

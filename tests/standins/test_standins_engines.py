@@ -18,7 +18,7 @@ from gb10docs.engines.compose import read_service
 from gb10docs.run import servers
 from gb10docs.standins import rules, weights
 from gb10docs.standins.host import Host
-from gb10docs.standins.rules import RefusalError, Service
+from gb10docs.standins.rules import Refusal, Service
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = sorted(engines.ENGINES)
@@ -240,7 +240,7 @@ def test_the_soft_switch_leaves_an_empty_block_only_in_content(
 
 
 def test_sglang_takes_no_top_k_of_zero() -> None:
-    with pytest.raises(RefusalError, match="top_k"):
+    with pytest.raises(Refusal, match="top_k"):
         rules.accept(request("sglang", top_k=0), "chat", service("sglang"))
 
 

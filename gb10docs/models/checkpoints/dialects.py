@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 import gb10docs
+from gb10docs.atomic import CannotWrite
 from gb10docs.models.checkpoints.documents import Table
-from gb10docs.models.checkpoints.shards import CannotWriteCheckpointError, Tensors
+from gb10docs.models.checkpoints.shards import Tensors
 from gb10docs.models.formats import e2m1, e4m3, fp8, int4, mxfp4, nvfp4
 
 Dialect: TypeAlias = Literal["modelopt", "compressed-tensors"]
@@ -27,10 +28,10 @@ def tensors(weight: Quantized, dialect: Dialect, input_scale: float | None) -> T
     """The tensors of a weight by their roles.
 
     Raises:
-        CannotWriteCheckpointError: The dialect has no such weight.
+        CannotWrite: The dialect has no such weight.
     """
     if isinstance(weight, int4.Quantized) and (weight.zero_points is not None or weight.codes.shape[-1] % 8):
-        raise CannotWriteCheckpointError("INT4 is written without zero points, and in multiples of 8 columns")
+        raise CannotWrite("INT4 is written without zero points, and in multiples of 8 columns")
     if dialect == "modelopt":
         return _modelopt(weight) | _input_scale(weight, input_scale)
     return _compressed_tensors(weight) | _input_global_scale(weight, input_scale)
@@ -60,15 +61,11 @@ def _modelopt(weight: Quantized) -> Tensors:
 def _input_scale(weight: Quantized, scale: float | None) -> Tensors:
     static = isinstance(weight, fp8.Quantized) and not by_row(weight)
     if static and scale is None:
-        raise CannotWriteCheckpointError(
-            "Model Optimizer's FP8 has an input scale for each weight: give input_scales"
-        )
+        raise CannotWrite("Model Optimizer's FP8 has an input scale for each weight: give input_scales")
     if scale is None:
         return {}
     if not static and not isinstance(weight, nvfp4.Quantized):
-        raise CannotWriteCheckpointError(
-            "an input scale, which only NVFP4 has, and FP8 with one scale for a weight"
-        )
+        raise CannotWrite("an input scale, which only NVFP4 has, and FP8 with one scale for a weight")
     return {"input_scale": np.array(scale, np.float32)}
 
 
@@ -93,9 +90,7 @@ def _compressed_tensors(weight: Quantized) -> Tensors:
             }
         case fp8.Quantized():
             if not by_row(weight):
-                raise CannotWriteCheckpointError(
-                    "FP8_DYNAMIC has a scale for each row: quantize with axis=-1"
-                )
+                raise CannotWrite("FP8_DYNAMIC has a scale for each row: quantize with axis=-1")
             return {"weight": weight.codes.view(e4m3.DTYPE), "weight_scale": weight.scales}
 
 
@@ -103,7 +98,7 @@ def _input_global_scale(weight: Quantized, scale: float | None) -> Tensors:
     if scale is None:
         return {}
     if not isinstance(weight, nvfp4.Quantized):
-        raise CannotWriteCheckpointError("an input scale, which only NVFP4 has in this dialect")
+        raise CannotWrite("an input scale, which only NVFP4 has in this dialect")
     return {"input_global_scale": np.array([np.float32(1) / np.float32(scale)])}
 
 

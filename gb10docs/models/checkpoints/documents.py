@@ -13,11 +13,11 @@ VALUES = 2_000_000
 Table = dict[str, Any]
 
 
-class BadCheckpointError(GB10DocsError):
+class BadCheckpoint(GB10DocsError):
     """A checkpoint that cannot be read, or that says what cannot be so."""
 
 
-class IncompleteCheckpointError(BadCheckpointError):
+class IncompleteCheckpoint(BadCheckpoint):
     """A checkpoint of which a part is not there: a file, or the end of one."""
 
 
@@ -25,18 +25,18 @@ def parse(raw: bytes, where: str) -> Table:
     """The JSON object in UTF-8 bytes; `where` begins the message of an error.
 
     Raises:
-        BadCheckpointError: Not JSON, no object, a key twice in one object, or too much of it.
+        BadCheckpoint: Not JSON, no object, a key twice in one object, or too much of it.
     """
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > VALUES:
-        raise BadCheckpointError(f"{where}: more than {VALUES} values of JSON: no checkpoint has that many")
+        raise BadCheckpoint(f"{where}: more than {VALUES} values of JSON: no checkpoint has that many")
     try:
         found = json.loads(raw.decode("utf-8"), object_pairs_hook=_table)
     except RecursionError:
-        raise BadCheckpointError(f"{where}: JSON nested too deep to be a checkpoint's") from None
+        raise BadCheckpoint(f"{where}: JSON nested too deep to be a checkpoint's") from None
     except ValueError as error:
-        raise BadCheckpointError(f"{where}: not the JSON of a checkpoint: {error}") from error
+        raise BadCheckpoint(f"{where}: not the JSON of a checkpoint: {error}") from error
     if not isinstance(found, dict):
-        raise BadCheckpointError(f"{where}: expected a JSON object, found {type(found).__name__}")
+        raise BadCheckpoint(f"{where}: expected a JSON object, found {type(found).__name__}")
     return found
 
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from gb10docs.models.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError, Table, parse
+from gb10docs.models.checkpoints.documents import BadCheckpoint, IncompleteCheckpoint, Table, parse
 
 DOCUMENT_BYTES = 64 << 20
 """Longest JSON document that is read: the index of a model with a trillion weights has some 30 MB."""
@@ -41,24 +41,24 @@ def check_name(name: str, where: str) -> None:
     """Refuse a file name that leads out of the checkpoint.
 
     Raises:
-        BadCheckpointError: The name is absolute, has `..` in it, or characters that no file should have.
+        BadCheckpoint: The name is absolute, has `..` in it, or characters that no file should have.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or not name.isprintable() or "\\" in name:
-        raise BadCheckpointError(f"{where}: {name[:200]!r} is no name of a file of this checkpoint")
+        raise BadCheckpoint(f"{where}: {name[:200]!r} is no name of a file of this checkpoint")
 
 
 def document(files: Files, name: str) -> Table | None:
     """A JSON document of a checkpoint; None where there is none of that name.
 
     Raises:
-        BadCheckpointError: It is too long, or no JSON object.
+        BadCheckpoint: It is too long, or no JSON object.
     """
     size = files.size(name)
     if size is None:
         return None
     if size > DOCUMENT_BYTES:
-        raise BadCheckpointError(f"{files.where(name)}: {size} bytes: too long for a checkpoint's JSON")
+        raise BadCheckpoint(f"{files.where(name)}: {size} bytes: too long for a checkpoint's JSON")
     return parse(files.read(name, 0, size), files.where(name))
 
 
@@ -81,7 +81,7 @@ class LocalFiles:
         try:
             return sorted(entry.name for entry in os.scandir(self._folder))
         except OSError as error:
-            raise BadCheckpointError(f"{self.where()}: cannot be read: {error.strerror}") from error
+            raise BadCheckpoint(f"{self.where()}: cannot be read: {error.strerror}") from error
 
     def size(self, name: str) -> int | None:
         """Bytes of a regular file."""
@@ -91,12 +91,12 @@ class LocalFiles:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise BadCheckpointError(f"{self.where(name)}: cannot be read: {error.strerror}") from error
+            raise BadCheckpoint(f"{self.where(name)}: cannot be read: {error.strerror}") from error
         if not stat.S_ISREG(found.st_mode):
-            raise BadCheckpointError(f"{self.where(name)}: not a file that can be read in pieces")
+            raise BadCheckpoint(f"{self.where(name)}: not a file that can be read in pieces")
         path = (self._folder / name).resolve()
         if not any(path.is_relative_to(root) for root in self._roots):
-            raise BadCheckpointError(
+            raise BadCheckpoint(
                 f"{self.where(name)}: a link that leads out of the checkpoint: put the file itself there"
             )
         return found.st_size
@@ -104,13 +104,13 @@ class LocalFiles:
     def read(self, name: str, start: int, length: int) -> bytes:
         """Each is read at once; the file is not mapped, so that one cut off meanwhile is an error and no crash."""
         if self.size(name) is None:
-            raise IncompleteCheckpointError(f"{self.where(name)}: not there")
+            raise IncompleteCheckpoint(f"{self.where(name)}: not there")
         try:
             with (self._folder / name).open("rb", buffering=0) as file:
                 file.seek(start)
                 return _exactly(file.read, length, self.where(name))
         except OSError as error:
-            raise BadCheckpointError(f"{self.where(name)}: cannot be read: {error.strerror}") from error
+            raise BadCheckpoint(f"{self.where(name)}: cannot be read: {error.strerror}") from error
 
 
 class _Read(Protocol):
@@ -124,7 +124,7 @@ def _exactly(read: _Read, length: int, where: str) -> bytes:
     while left:
         part = read(left)
         if not part:
-            raise IncompleteCheckpointError(f"{where}: ended {left} bytes too soon while it was read")
+            raise IncompleteCheckpoint(f"{where}: ended {left} bytes too soon while it was read")
         parts.append(part)
         left -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)

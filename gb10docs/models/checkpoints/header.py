@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from gb10docs.models.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError, parse, table
+from gb10docs.models.checkpoints.documents import BadCheckpoint, IncompleteCheckpoint, parse, table
 from gb10docs.models.checkpoints.files import Files
 
 BITS = {
@@ -47,25 +47,25 @@ def read_header(files: Files, file: str) -> dict[str, Tensor]:
     """The tensors of one file, by name.
 
     Raises:
-        IncompleteCheckpointError: The file is not there, or shorter than its header says.
-        BadCheckpointError: It is no safetensors file, or its header cannot be true.
+        IncompleteCheckpoint: The file is not there, or shorter than its header says.
+        BadCheckpoint: It is no safetensors file, or its header cannot be true.
     """
     where = files.where(file)
     size = files.size(file)
     if size is None:
-        raise IncompleteCheckpointError(f"{where}: not there")
+        raise IncompleteCheckpoint(f"{where}: not there")
     head = files.read(file, 0, min(size, FIRST_BYTES))
     if size < 8:
-        raise IncompleteCheckpointError(f"{where}: a file of {size} bytes is no safetensors file")
+        raise IncompleteCheckpoint(f"{where}: a file of {size} bytes is no safetensors file")
     (length,) = struct.unpack("<Q", head[:8])
     if length > HEADER_BYTES:
-        raise BadCheckpointError(
+        raise BadCheckpoint(
             f"{where}: its first 8 bytes promise a header of {length} bytes, and {HEADER_BYTES} is the most: "
             "no safetensors file, or a damaged one"
         )
     data = 8 + length
     if data > size:
-        raise IncompleteCheckpointError(
+        raise IncompleteCheckpoint(
             f"{where}: cut off within its header ({size} of at least {data} bytes): fetch it again"
         )
     raw = head[8:data] if data <= len(head) else files.read(file, 8, length)
@@ -79,18 +79,18 @@ def read_header(files: Files, file: str) -> dict[str, Tensor]:
 def _tensor(name: str, entry: object, file: str, data: int, where: str) -> Tensor:
     """An entry of a header; `data` is where the file's tensors begin."""
     if not name.isprintable() or len(name) > _NAME:
-        raise BadCheckpointError(f"{where}: {name[:200]!r} is no name of a tensor")
+        raise BadCheckpoint(f"{where}: {name[:200]!r} is no name of a tensor")
     members = table(entry)
     dtype, shape, offsets = members.get("dtype"), members.get("shape"), members.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in BITS:
-        raise BadCheckpointError(f"{where}: {name}: dtype {str(dtype)[:200]!r}, which gb10docs does not know")
+        raise BadCheckpoint(f"{where}: {name}: dtype {str(dtype)[:200]!r}, which gb10docs does not know")
     if not _are_sizes(shape) or len(shape) > _AXES:
-        raise BadCheckpointError(f"{where}: {name}: its shape is no list of sizes")
+        raise BadCheckpoint(f"{where}: {name}: its shape is no list of sizes")
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise BadCheckpointError(f"{where}: {name}: its data_offsets are no beginning and end")
+        raise BadCheckpoint(f"{where}: {name}: its data_offsets are no beginning and end")
     start, nbytes = data + offsets[0], offsets[1] - offsets[0]
     if math.prod(shape) * BITS[dtype] != nbytes * 8:
-        raise BadCheckpointError(
+        raise BadCheckpoint(
             f"{where}: {name}: {nbytes} bytes cannot be {dtype} of shape {list(shape)}: a damaged header"
         )
     return Tensor(name, dtype, tuple(shape), file, start, nbytes)
@@ -107,15 +107,15 @@ def _check_bytes(tensors: Iterable[Tensor], data: int, size: int, where: str) ->
     at, before = data, "the header"
     for tensor in in_order:
         if tensor.start < at:
-            raise BadCheckpointError(f"{where}: {before} and {tensor.name} overlap: a damaged header")
+            raise BadCheckpoint(f"{where}: {before} and {tensor.name} overlap: a damaged header")
         if tensor.start > at:
-            raise BadCheckpointError(
+            raise BadCheckpoint(
                 f"{where}: {tensor.start - at} bytes before {tensor.name} belong to no tensor: a damaged header"
             )
         at, before = tensor.start + tensor.nbytes, tensor.name
     if at > size:
-        raise IncompleteCheckpointError(
+        raise IncompleteCheckpoint(
             f"{where}: cut off: {size} bytes, and {before} ends at {at}: fetch or export it again"
         )
     if at < size:
-        raise BadCheckpointError(f"{where}: {size - at} bytes behind the last tensor: a damaged file")
+        raise BadCheckpoint(f"{where}: {size - at} bytes behind the last tensor: a damaged file")

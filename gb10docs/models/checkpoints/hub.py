@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import ParamSpec, TypeVar
 
 from gb10docs.errors import GB10DocsError
-from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint
 from gb10docs.models.checkpoints.files import check_name
 
 TIMEOUT = 30.0
@@ -18,7 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class HubError(GB10DocsError):
+class NoHub(GB10DocsError):
     """A hub does not answer, or does not have or give what was asked for."""
 
 
@@ -27,7 +27,7 @@ class HubFiles:
 
     def __init__(self, repo: str, revision: str | None = None) -> None:
         if importlib.util.find_spec("huggingface_hub") is None:
-            raise HubError(
+            raise NoHub(
                 f"{repo}: no such path is here, and the hub cannot be asked: pip install 'gb10docs[course]'"
             )
         self._repo, self._asked = repo, revision
@@ -83,14 +83,14 @@ class HubFiles:
             hf_raise_for_status(answer)
             whole = answer.status_code == 200 and start == 0
             if answer.status_code != 206 and not whole:
-                raise HubError(f"{self.where(name)}: the hub does not send parts of a file")
+                raise NoHub(f"{self.where(name)}: the hub does not send parts of a file")
             found = bytearray()
             for part in answer.iter_bytes():
                 found += part
                 if len(found) >= length:
                     break
         if len(found) < length:
-            raise HubError(f"{self.where(name)}: the hub sent {len(found)} of {length} bytes: try again")
+            raise NoHub(f"{self.where(name)}: the hub sent {len(found)} of {length} bytes: try again")
         return bytes(found[:length])
 
     def _ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -107,26 +107,22 @@ class HubFiles:
         try:
             return question(*args, **kwargs)
         except HFValidationError as error:
-            raise BadCheckpointError(
-                f"{self._repo}: neither a path that is there nor a repository"
-            ) from error
+            raise BadCheckpoint(f"{self._repo}: neither a path that is there nor a repository") from error
         except GatedRepoError as error:
-            raise HubError(
-                f"{self._repo}: gated: accept its terms on the hub, then `hf auth login`"
-            ) from error
+            raise NoHub(f"{self._repo}: gated: accept its terms on the hub, then `hf auth login`") from error
         except RepositoryNotFoundError as error:
-            raise HubError(
+            raise NoHub(
                 f"{self._repo}: neither a path that is there, nor a repository that {_endpoint()} shows you: "
                 "check the name, or log in with `hf auth login`"
             ) from error
         except RevisionNotFoundError as error:
-            raise HubError(f"{self._repo}: no revision {self._asked!r}") from error
+            raise NoHub(f"{self._repo}: no revision {self._asked!r}") from error
         except HfHubHTTPError as error:
-            raise HubError(
+            raise NoHub(
                 f"{self._repo}: {_endpoint()} says {error.response.status_code}: try later"
             ) from error
         except (HTTPError, OSError) as error:
-            raise HubError(
+            raise NoHub(
                 f"{self._repo}: no such path here, and {_endpoint()} cannot be reached "
                 f"({error or type(error).__name__}): check the path, or the network and HF_ENDPOINT"
             ) from error

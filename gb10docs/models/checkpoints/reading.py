@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint
 from gb10docs.models.checkpoints.weights import FLOATS, PLAIN, Weight
 from gb10docs.models.formats import e2m1, fp8, int4, mxfp4, nvfp4
 from gb10docs.models.formats.blocks import BadTensor
@@ -49,18 +49,18 @@ def load(weight: Weight, read: Read) -> Held:
     of the weight, and stays a tensor of its own.
 
     Raises:
-        BadCheckpointError: A part is missing or does not fit, or the format is not read here.
+        BadCheckpoint: A part is missing or does not fit, or the format is not read here.
     """
     if weight.faults:
-        raise BadCheckpointError(weight.faults[0])
+        raise BadCheckpoint(weight.faults[0])
     if weight.format in PLAIN.values():
         return Unquantized(read(weight.parts["weight"].name))
     if weight.format not in _LOADERS or not weight.parts.keys() & _SCALES[weight.format]:
-        raise BadCheckpointError(f"{weight.name}: {weight.format} is named here, but not read")
+        raise BadCheckpoint(f"{weight.name}: {weight.format} is named here, but not read")
     try:
         return _LOADERS[weight.format](weight, read)
     except BadTensor as error:
-        raise BadCheckpointError(f"{weight.name}: {error}") from error
+        raise BadCheckpoint(f"{weight.name}: {error}") from error
 
 
 _SCALES = {
@@ -96,7 +96,7 @@ def _int4(weight: Weight, read: Read) -> int4.Quantized:
         codes = np.swapaxes(e2m1.unpack(np.swapaxes(signed ^ 0x88, -1, -2)), -1, -2)
         return int4.unpack(e2m1.pack(codes), scales, group=_group(codes, scales))
     if weight.parts.keys() & {"weight_zero_point", "weight_g_idx"}:
-        raise BadCheckpointError(f"{weight.name}: INT4 with zero points or reordered groups is not read here")
+        raise BadCheckpoint(f"{weight.name}: INT4 with zero points or reordered groups is not read here")
     codes = _cut(e2m1.unpack(_bytes(weight, "weight_packed", read)), weight, read)
     return int4.unpack(e2m1.pack(codes), scales, group=_group(codes, scales))
 
@@ -112,12 +112,10 @@ def _cut(codes: NDArray[np.uint8], weight: Weight, read: Read) -> NDArray[np.uin
         return codes
     part = weight.parts["weight_shape"]
     if part.dtype not in _WHOLE or part.shape != (codes.ndim,):
-        raise BadCheckpointError(
-            f"{weight.name}: its weight_shape is {part.dtype} of shape {list(part.shape)}"
-        )
+        raise BadCheckpoint(f"{weight.name}: its weight_shape is {part.dtype} of shape {list(part.shape)}")
     *above, columns = (int(size) for size in read(part.name))
     if tuple(above) != codes.shape[:-1] or not 0 <= codes.shape[-1] - columns < 8:
-        raise BadCheckpointError(
+        raise BadCheckpoint(
             f"{weight.name}: its weight_shape {[*above, columns]} does not fit {codes.shape} codes"
         )
     return codes[..., :columns]
@@ -127,11 +125,9 @@ def _fp8(weight: Weight, read: Read) -> fp8.Quantized:
     rows, columns = weight.block or (0, 0)
     *above, height, width = weight.shape
     if columns != width or rows not in (1, height):
-        raise BadCheckpointError(
-            f"{weight.name}: FP8 with a scale for {rows} × {columns} values is not read here"
-        )
+        raise BadCheckpoint(f"{weight.name}: FP8 with a scale for {rows} × {columns} values is not read here")
     if weight.parts["weight"].dtype != "F8_E4M3":
-        raise BadCheckpointError(f"{weight.name}: {weight.parts['weight'].dtype} is not read here")
+        raise BadCheckpoint(f"{weight.name}: {weight.parts['weight'].dtype} is not read here")
     role = next(role for role in ("weight_scale", "weight_scale_inv") if role in weight.parts)
     scales = read(weight.parts[role].name)
     fitted = scales.reshape(()) if scales.size == 1 else scales.reshape(*above, height // rows, 1)
@@ -155,7 +151,7 @@ def _number(weight: Weight, role: str, read: Read) -> float:
     """A tensor of one number."""
     part = weight.parts[role]
     if part.dtype not in FLOATS or math.prod(part.shape) != 1:
-        raise BadCheckpointError(
+        raise BadCheckpoint(
             f"{weight.name}: {role} should be one number, and is {part.dtype} of shape {list(part.shape)}"
         )
     return float(read(part.name).reshape(()))

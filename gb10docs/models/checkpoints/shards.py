@@ -6,18 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gb10docs.atomic import write_text
-from gb10docs.errors import GB10DocsError
+from gb10docs.atomic import CannotWrite, write_text
 from gb10docs.models.checkpoints.checkpoint import INDEX, SINGLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Tensors: TypeAlias = "dict[str, NDArray[Any]]"
-
-
-class CannotWriteCheckpointError(GB10DocsError):
-    """What was asked for is no checkpoint in that dialect."""
 
 
 class Shards:
@@ -34,14 +29,14 @@ class Shards:
         """Take the tensors of one weight, which stay in one file.
 
         Raises:
-            CannotWriteCheckpointError: A name has been there before.
+            CannotWrite: A name has been there before.
         """
         size = sum(tensor.nbytes for tensor in tensors.values())
         if self._held and self._held_bytes + size > self._limit:
             self._flush()
         for name in tensors:
             if name in self._part_of:
-                raise CannotWriteCheckpointError(f"{name}: given twice")
+                raise CannotWrite(f"{name}: given twice")
             self._part_of[name] = self._count
         self._held |= tensors
         self._held_bytes += size

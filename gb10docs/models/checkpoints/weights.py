@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gb10docs.models.checkpoints.documents import BadCheckpointError
+from gb10docs.models.checkpoints.documents import BadCheckpoint
 from gb10docs.models.checkpoints.header import Tensor
 
 Shape = tuple[int, ...]
@@ -174,14 +174,14 @@ def weights_of(
         block: Rows and columns that share a scale, as the configuration says.
 
     Raises:
-        BadCheckpointError: Two tensors claim to be the same part of one weight.
+        BadCheckpoint: Two tensors claim to be the same part of one weight.
     """
     owners: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         owner, role = _place(name, tensors)
         other = owners.setdefault(owner, {}).setdefault(role, tensor)
         if other is not tensor:
-            raise BadCheckpointError(f"{other.name} and {name} both claim to be the {role} of {owner}")
+            raise BadCheckpoint(f"{other.name} and {name} both claim to be the {role} of {owner}")
     hints = Hints(word_bits, group, block)
     return {name: _weight(name, parts, hints) for name, parts in owners.items()}
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gb10docs.atomic import write_text
+from gb10docs.atomic import CannotWrite, write_text
 from gb10docs.models.checkpoints import dialects
 from gb10docs.models.checkpoints.dialects import Dialect, Quantized
 from gb10docs.models.checkpoints.documents import Table
-from gb10docs.models.checkpoints.shards import CannotWriteCheckpointError, Shards
+from gb10docs.models.checkpoints.shards import Shards
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,11 +44,11 @@ def write(
         shard_bytes: Longest file.
 
     Raises:
-        CannotWriteCheckpointError: A checkpoint is there already, a name comes twice, the formats differ, an input
+        CannotWrite: A checkpoint is there already, a name comes twice, the formats differ, an input
             scale has no weight or a weight none, or the dialect has no such weight.
     """
     if any(folder.glob("*.safetensors")):
-        raise CannotWriteCheckpointError(f"{folder}: there is a checkpoint already: take an empty folder")
+        raise CannotWrite(f"{folder}: there is a checkpoint already: take an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     left = dict(input_scales or {})
     shards = Shards(folder, shard_bytes)
@@ -61,15 +61,13 @@ def write(
             continue
         first = first or weight
         if type(weight) is not type(first) or dialects.by_row(weight) != dialects.by_row(first):
-            raise CannotWriteCheckpointError(f"{name}: in another format than the weights before it")
+            raise CannotWrite(f"{name}: in another format than the weights before it")
         if bool(input_scales) != (name in left):
-            raise CannotWriteCheckpointError(f"{name}: no input scale, and others have one")
+            raise CannotWrite(f"{name}: no input scale, and others have one")
         parts = dialects.tensors(weight, dialect, left.pop(name, None))
         shards.add({f"{name.removesuffix('.weight')}.{role}": tensor for role, tensor in parts.items()})
     if left:
-        raise CannotWriteCheckpointError(
-            f"input scales without a quantized weight: {', '.join(sorted(left))}"
-        )
+        raise CannotWrite(f"input scales without a quantized weight: {', '.join(sorted(left))}")
     shards.finish()
     _configure(folder, dict(config or {}), dialect, first, ignore, activations=bool(input_scales))
 

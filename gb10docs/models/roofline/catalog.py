@@ -7,24 +7,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from gb10docs.errors import GB10DocsError, did_you_mean
+from gb10docs.errors import did_you_mean
 from gb10docs.models.checkpoints import configuration
 from gb10docs.models.checkpoints.checkpoint import Checkpoint, open_checkpoint, open_repository
 from gb10docs.models.checkpoints.declared import Declared, declared
-from gb10docs.models.checkpoints.documents import BadCheckpointError, IncompleteCheckpointError, Table, parse
+from gb10docs.models.checkpoints.documents import BadCheckpoint, IncompleteCheckpoint, Table, parse
 from gb10docs.models.checkpoints.files import LocalFiles, place
-from gb10docs.models.checkpoints.hub import HubError
+from gb10docs.models.checkpoints.hub import NoHub
 from gb10docs.models.roofline.fields import BadConfig
 from gb10docs.models.roofline.formats import FORMATS, UnknownFormat, format_of, leaving
 from gb10docs.models.roofline.leftovers import UnreadablePattern, shares_left
 from gb10docs.models.roofline.measured import measure
 from gb10docs.models.roofline.models import DEFAULT_FORMAT, Model, from_config
 from gb10docs.models.roofline.tables import read
-
-
-class UnknownModel(GB10DocsError):
-    """A name that is no model here, no folder, and nothing that the hub has."""
-
 
 UNRECORDED = "Whether this checkpoint declares a narrower KV cache is not recorded here: --cache fp8 counts it as such."
 """What is said of a checkpoint whose configuration did not come with gb10docs."""
@@ -69,7 +64,7 @@ def find(name: str) -> Model:
     """A model by name, by repository, or by the folder of its `config.json`; the hub is asked last.
 
     Raises:
-        UnknownModel: Nothing of that name is found.
+        BadConfig: Nothing of that name is found.
         BadConfig: What is found cannot be counted.
     """
     if model := known(name):
@@ -79,7 +74,7 @@ def find(name: str) -> Model:
         return _from_folder(folder)
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _from_hub(name)
-    raise UnknownModel(
+    raise BadConfig(
         f"no model '{name}': {did_you_mean(name, MODELS)} Or give a folder with a config.json, or the name "
         "of a repository on the Hugging Face Hub, such as Qwen/Qwen3-4B"
     )
@@ -89,10 +84,10 @@ def _from_folder(folder: Path) -> Model:
     try:
         files = LocalFiles(folder)
         documents = configuration.read(files)
-    except BadCheckpointError as error:
+    except BadCheckpoint as error:
         raise BadConfig(str(error)) from error
     if documents.config is None:
-        raise UnknownModel(f"{folder}: has no config.json: give the folder of a checkpoint")
+        raise BadConfig(f"{folder}: has no config.json: give the folder of a checkpoint")
     model = from_config(documents.config, folder.resolve().name, files.where(documents.name))
     if documents.declared.word and (tensors := _checkpoint(files)):
         return _as_measured(model, tensors)
@@ -109,9 +104,9 @@ def _checkpoint(files: LocalFiles) -> Checkpoint | None:
         return None
     try:
         return open_checkpoint(files)
-    except IncompleteCheckpointError:
+    except IncompleteCheckpoint:
         return None
-    except BadCheckpointError as error:
+    except BadCheckpoint as error:
         raise BadConfig(str(error)) from error
 
 
@@ -143,7 +138,7 @@ def _from_hub(repository: str) -> Model:
     config = _document(repository, configuration.CONFIG)
     if config is None:
         near = did_you_mean(repository.partition("/")[2], MODELS)
-        raise UnknownModel(f"the hub has no '{repository}' with a config.json: {near}")
+        raise BadConfig(f"the hub has no '{repository}' with a config.json: {near}")
     said = declared(config, {})
     if not said.word:
         said = declared(config, _document(repository, configuration.HF_QUANT_CONFIG) or {})
@@ -152,7 +147,7 @@ def _from_hub(repository: str) -> Model:
         return model
     try:
         return _as_measured(model, open_repository(repository))
-    except (HubError, BadCheckpointError):
+    except (NoHub, BadCheckpoint):
         return model
 
 
@@ -166,20 +161,20 @@ def _document(repository: str, name: str) -> Table | None:
         from huggingface_hub import get_token, hf_hub_url, try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
     except ImportError as error:
-        raise UnknownModel(
+        raise BadConfig(
             f"no model '{repository}' here, and the hub cannot be asked: pip install 'gb10docs[course]'"
         ) from error
     try:
         cached = try_to_load_from_cache(repository, name)
         address = hf_hub_url(repository, name, endpoint=os.environ.get("HF_ENDPOINT"))
     except HFValidationError as error:
-        raise UnknownModel(f"'{repository}' is no name of a repository: {error}") from error
+        raise BadConfig(f"'{repository}' is no name of a repository: {error}") from error
     token = get_token()
     headers = {"authorization": f"Bearer {token}"} if token else {}
     raw = Path(cached).read_bytes() if isinstance(cached, str) else _fetch(address, repository, headers)
     try:
         return None if raw is None else parse(raw, _page(repository, name))
-    except BadCheckpointError as error:
+    except BadCheckpoint as error:
         raise BadConfig(str(error)) from error
 
 
@@ -189,14 +184,14 @@ def _fetch(address: str, repository: str, headers: dict[str, str]) -> bytes | No
     try:
         answer = httpx.get(address, headers=headers, follow_redirects=True, timeout=10)
     except httpx.HTTPError as error:
-        raise UnknownModel(
+        raise BadConfig(
             f"no model '{repository}' here, and the hub does not answer ({error}): "
             "give the folder of a checkpoint instead, or try again"
         ) from error
     if answer.status_code in (401, 403):
-        raise UnknownModel(f"the hub does not show '{repository}' to us: check the name, or `hf auth login`")
+        raise BadConfig(f"the hub does not show '{repository}' to us: check the name, or `hf auth login`")
     if answer.status_code == 404:
         return None
     if not answer.is_success:
-        raise UnknownModel(f"{repository}: the hub answers with status {answer.status_code}: try again later")
+        raise BadConfig(f"{repository}: the hub answers with status {answer.status_code}: try again later")
     return answer.content

@@ -26,8 +26,8 @@ class Cpu(Real):
     """A machine without the page's GPU.
 
     Raises:
-        NotInstalled: vLLM is to answer, and it or what makes its checkpoint is not here.
-        MissingExtraError: Containers are to answer, and the Docker SDK is not here.
+        Unavailable: vLLM is to answer, and it or what makes its checkpoint is not here.
+        Unavailable: Containers are to answer, and the Docker SDK is not here.
     """
 
     def __init__(self, allow: frozenset[str], stand_in: str = catalog.LLAMACPP) -> None:
