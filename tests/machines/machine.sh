@@ -13,8 +13,8 @@ work=$(mktemp -d "/var/tmp/gb10docs-$suite-$arch.XXXXXX")
 root=$work/root
 trap 'umount --quiet --recursive "$root"/{proc,sys,dev}; rm -rf --one-file-system "$work"' EXIT
 chmod 755 "$work"
-mirror=http://deb.debian.org/debian components=main
-[[ $suite != noble ]] || mirror=http://archive.ubuntu.com/ubuntu components=main,universe
+components=main
+[[ $suite != noble ]] || components=main,universe
 
 began=$SECONDS
 phase() {
@@ -28,7 +28,7 @@ if [[ $arch == arm64 && $(uname -m) != aarch64 ]]; then
   [[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]] || update-binfmts --enable qemu-aarch64
 fi
 
-debootstrap --arch="$arch" --variant=minbase --components="$components" "$suite" "$root" "$mirror" >"$work/log" ||
+debootstrap --arch="$arch" --variant=minbase --components="$components" "$suite" "$root" >"$work/log" ||
   { tail -n 5 "$work/log" >&2; exit 1; }
 phase debootstrap
 
