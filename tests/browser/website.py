@@ -30,7 +30,8 @@ def prepared_tree() -> Path:
     """A copy of the tree with all that `gb10docs site prepare` writes; made once, gone at the end."""
     tree = Path(tempfile.mkdtemp(prefix="gb10docs-site-"))
     atexit.register(shutil.rmtree, tree, ignore_errors=True)
-    for source in [*(ROOT / part for part in PARTS), *ROOT.glob("mkdocs*.yml")]:
+    # `.cache` knows which files below docs/ an earlier `make site` has made here, and may overwrite.
+    for source in [*(ROOT / part for part in PARTS), *ROOT.glob("mkdocs*.yml"), *ROOT.glob(".cache")]:
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tree / source.name)
     run_in(tree, *PREPARE)
