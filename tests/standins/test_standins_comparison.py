@@ -118,3 +118,12 @@ def test_a_stream_is_compared_part_by_part() -> None:
 )
 def test_what_differs(other: Answer, found: set[str]) -> None:
     assert differences(Answer(200, "application/json", {"a": "text"}), other) == found
+
+
+def test_a_list_that_is_empty_once_is_of_the_kind_of_the_others() -> None:
+    """A special token among the likeliest has no bytes; which tokens are likely is the model's affair."""
+    filled = Answer(200, "application/json", {"a[].bytes[]": "number"})
+    once_empty = Answer(200, "application/json", {"a[].bytes[]": "number", "a[].bytes": "nothing"})
+    always_empty = Answer(200, "application/json", {"a[].bytes": "nothing"})
+    assert differences(once_empty, filled) == set()
+    assert differences(always_empty, filled) == {"a[].bytes", "a[].bytes[]"}
