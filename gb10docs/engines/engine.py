@@ -16,7 +16,7 @@ class Engine:
     name: str
     """Its name in the command line and in ledgers, such as `trtllm`."""
     title: str
-    """As people write it: `TensorRT-LLM`."""
+    """Its name as people write it, such as `TensorRT-LLM`."""
     ports: tuple[int, ...]
     """Where the course's pages have it listen."""
 

@@ -32,7 +32,7 @@ CONTAINED = EngineStandIn("llama.cpp in a container", "xllamacpp", contract=True
 REAL_ON_CPU = EngineStandIn("vLLM on a CPU", ON_CPU, contract=False)
 REAL_ON_GPU = EngineStandIn("vLLM as a process", ON_GPU, contract=False)
 ENGINES = {one.label: one for one in (EMBEDDED, CONTAINED, REAL_ON_CPU, REAL_ON_GPU)}
-"""By label, as a ledger holds it."""
+"""Each stand-in for an engine, found by the label that a ledger holds."""
 
 HUB, LIBRARY = "huggingface.co", "registry.ollama.ai"
 HUBS = {HUB: "local hub", LIBRARY: "the model that is here already"}

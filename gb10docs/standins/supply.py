@@ -29,7 +29,7 @@ class Order:
     """What the stand-ins of a run are wanted for, and where they may work."""
 
     stand_ins: frozenset[StandIn]
-    """Of all steps that will not be skipped."""
+    """The stand-ins of all steps that will not be skipped."""
     texts: tuple[str, ...]
     """What the steps run."""
     root: Path
@@ -78,7 +78,7 @@ class StandInServer:
         return "\n".join(self._host.stderr.read_text(errors="replace").splitlines()[-20:])
 
     def describe(self) -> list[Container]:
-        """None: it is no container."""
+        """There are no containers to describe: it is a process."""
         return []
 
     def stop(self) -> None:

@@ -45,8 +45,8 @@ SCRIPTS = {
     "syntax warning": "x = 1\nprint(x is 1)\n",
     "runtime warning": "import warnings\nwarnings.warn('careful')\n",
     "keyboard interrupt": "raise KeyboardInterrupt\n",
-    "threads": "import threading, time\n\ndef work():\n    time.sleep(0.05)\n    print('thread')\n\n"
-    "threading.Thread(target=work).start()\nprint('main')\n",
+    "threads": "import threading\nsaid = threading.Event()\n\ndef work():\n    said.wait()\n    print('thread')\n\n"
+    "threading.Thread(target=work).start()\nprint('main')\nsaid.set()\n",
     "daemon thread": "import threading\ngo = threading.Event()\n"
     "threading.Thread(target=go.wait, daemon=True).start()\n",
     "thread exception": "import threading\nthread = threading.Thread(target=lambda: 1 / 0, name='T')\n"

@@ -54,7 +54,7 @@ class Real:
         return None
 
     def supply(self, _order: Order, /) -> Callable[[], Supply] | None:
-        """None: nothing stands in."""
+        """Nothing stands in on this target, so there is nothing to supply."""
         return None
 
     def _gpu(self) -> Met | Unmet:
