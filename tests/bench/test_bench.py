@@ -399,7 +399,8 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
             [*command, "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         until = time.monotonic() + 60
-        while len(behaviour.bodies) < 1 + 4 + 4 + 3 and time.monotonic() < until:
+        while len(behaviour.bodies) < 1 + 4 + 4 + 3:
+            assert time.monotonic() < until, behaviour.bodies
             time.sleep(0.005)
         behaviour.itl = 5.0
         running.send_signal(2)
@@ -419,7 +420,8 @@ def test_an_interrupt_before_any_answer_keeps_nothing(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "gb10docs", "bench", "--url", url, "--store", str(kept)]
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + 60
-        while not behaviour.bodies and time.monotonic() < until:
+        while not behaviour.bodies:
+            assert time.monotonic() < until, "no request has come"
             time.sleep(0.005)
         running.send_signal(2)
         _, told = running.communicate(timeout=60)

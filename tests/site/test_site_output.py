@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from program import PATIENCE, Program
+
+from gb10docs.run.interrupts import Interrupted, Signals
+from gb10docs.site.notebooks import executed
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYzabcdefgh"
 PREPARE = ("site", "prepare", "--root")
@@ -176,20 +181,33 @@ def test_a_signal_leaves_nothing(program: Program, root: Path, number: signal.Si
     assert not list(root.rglob(".*.[0-9]*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_a_notebook_starts_leaves_nothing(
-    program: Program, root: Path, number: signal.Signals
+def test_a_kernel_that_is_still_starting_ends_before_its_folder_goes(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a program that goes on, so that it is not the program's own end which takes the kernel along."""
     (root / "docs/nb.py").write_text("# %%\nprint(1)\n")
-    process = program.start(*PREPARE, str(root))
-    folder = f"{program.temporary}/gb10docs-notebook-".encode()
-    while not (kernels := [pid for pid in pids() if folder in command_of(pid)]):
-        assert process.poll() is None
-    process.send_signal(number)
-    status, _, err = program.finish(process)
-    assert (status, err) == (130, "")
-    assert [pid for pid in kernels if folder in command_of(pid)] == []
-    assert program.left() == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = f"{tmp_path}/gb10docs-notebook-".encode()
+
+    def signal_once_there_is_one() -> None:
+        until = time.monotonic() + PATIENCE
+        while not kernels_in(folder) and time.monotonic() < until:
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with Signals() as signals:
+        signals.hold()
+        thread = threading.Thread(target=signal_once_there_is_one)
+        thread.start()
+        with pytest.raises(Interrupted):
+            executed([root / "docs/nb.py"], tmp_path / "cache", timeout=PATIENCE, signals=signals)
+        thread.join()
+    assert kernels_in(folder) == []
+    assert list(tmp_path.glob("gb10docs-notebook-*")) == []
+
+
+def kernels_in(folder: bytes) -> list[str]:
+    return [pid for pid in pids() if folder in command_of(pid)]
 
 
 def pids() -> list[str]:
