@@ -9,9 +9,11 @@ from functools import partial
 
 from gb10docs.pages.page import Step
 from gb10docs.plan.plan import Action, Plan
+from gb10docs.run.execution import Execution
 from gb10docs.run.python import Scripts
 from gb10docs.run.script_requirements import Interpreters
-from gb10docs.run.session import Execution, Session, Surroundings
+from gb10docs.run.session import Session
+from gb10docs.run.shell_context import ShellContext
 from gb10docs.run.streams import Capture, Pump
 from gb10docs.run.workspace import Workplace
 
@@ -90,7 +92,7 @@ class Commands:
             yield partial(self._scripts.close)
 
 
-def _with_packages(step: Step, around: Surroundings) -> Surroundings:
+def _with_packages(step: Step, around: ShellContext) -> ShellContext:
     """What a Python step inherits, with an interpreter that has the packages it declares."""
     packages = step.snippet.header.packages
     if not packages:

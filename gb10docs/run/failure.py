@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gb10docs.pages.bash_text import Operator, read_bash
 from gb10docs.pages.excerpt import cut
 from gb10docs.pages.snippet import Snippet
-from gb10docs.run.session import Ending, signal_name
+from gb10docs.run.execution import ExitResult, signal_name
 
 _LONGEST = 160
 _PIPES = ("|", "|&")
@@ -21,7 +21,7 @@ _FUNCTION = re.compile(
 )
 
 
-def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
+def why(ending: ExitResult, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
     """Why a command failed, empty if it did not; it is asked what went to `stderr` where that tells.
 
     A trailing `[[ x ]] && y` leaves status 1 and no failure: what counts is a command that failed inside the
@@ -51,7 +51,7 @@ def why(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) 
     return f"{shown}: returned {_status(ending.exit_code)}" if returned else ""
 
 
-def _failure(ending: Ending, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
+def _failure(ending: ExitResult, snippet: Snippet, copy: str, stderr: Callable[[], str]) -> str:
     inside = next((failure for failure in ending.failures if failure.file == copy), None)
     innermost = ending.failures[0]
     failure = inside or innermost

@@ -27,9 +27,9 @@ from gb10docs.results.result import Outcome, Report, StepResult, summarize
 from gb10docs.run import failure, servers
 from gb10docs.run.checks import check
 from gb10docs.run.commands import Commands
+from gb10docs.run.execution import Execution
 from gb10docs.run.interrupts import Interrupted, Signals
 from gb10docs.run.running_servers import RunningServers
-from gb10docs.run.session import Execution
 from gb10docs.run.streams import Capture, Pump
 from gb10docs.run.workspace import FetchProgress, Workplace, workplace
 

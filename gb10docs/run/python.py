@@ -20,7 +20,8 @@ from pathlib import Path
 
 from gb10docs.machine import processes
 from gb10docs.run import CannotRun
-from gb10docs.run.session import Ending, Execution, Surroundings
+from gb10docs.run.execution import Execution, ExitResult
+from gb10docs.run.shell_context import ShellContext
 from gb10docs.run.streams import Capture, Pump, path_of
 
 PRELOADED = frozenset({"openai", "httpx", "pydantic"})
@@ -46,12 +47,12 @@ class Scripts:
         self._preload = sorted(names & PRELOADED)
         self._start = _read_at_start(environment)
         self._warm: _Warm | None = None
-        self._judged: tuple[Surroundings, bool] | None = None
+        self._judged: tuple[ShellContext, bool] | None = None
         python = shutil.which("python", path=environment.get("PATH", ""))
         if python and _is_this(python):
             self._warm_for(python)
 
-    def begin(self, copy: str, around: Surroundings, stdout: Capture, stderr: Capture) -> Execution:
+    def begin(self, copy: str, around: ShellContext, stdout: Capture, stderr: Capture) -> Execution:
         """Start the frozen copy of a snippet.
 
         Raises:
@@ -76,7 +77,7 @@ class Scripts:
             self._warm.close()
             self._warm = None
 
-    def _is_ours(self, around: Surroundings) -> bool:
+    def _is_ours(self, around: ShellContext) -> bool:
         if self._judged is None or self._judged[0] is not around:
             same_start = _read_at_start(around.environment) == self._start
             self._judged = around, same_start and _is_this(around.python)
@@ -126,7 +127,7 @@ class _Warm:
         self.listen()
         return python == self._python and self._packages == self._changed() and not self._is_lost
 
-    def ask(self, copy: str, around: Surroundings, streams: list[str]) -> None:
+    def ask(self, copy: str, around: ShellContext, streams: list[str]) -> None:
         """Let it run a script whose standard output and error go to these paths."""
         request = {
             "script": copy,
@@ -210,7 +211,7 @@ class _Forked(Execution):
     """A script in a child of the warm interpreter."""
 
     def __init__(
-        self, warm: _Warm, pump: Pump, copy: str, around: Surroundings, stdout: Capture, stderr: Capture
+        self, warm: _Warm, pump: Pump, copy: str, around: ShellContext, stdout: Capture, stderr: Capture
     ) -> None:
         super().__init__(pump, stdout, stderr)
         self._warm = warm
@@ -220,10 +221,10 @@ class _Forked(Execution):
         self._warm.listen()
         return self._warm.exit_code is not None
 
-    def _take_ending(self) -> Ending:
+    def _take_ending(self) -> ExitResult:
         code = self._warm.exit_code
         assert code is not None
-        return Ending(128 - code if code < 0 else code)
+        return ExitResult(128 - code if code < 0 else code)
 
     def _make_end(self) -> None:
         children = processes.children(self._warm.process.pid)
@@ -234,7 +235,7 @@ class _Forked(Execution):
 class _Started(Execution):
     """A script in an interpreter of its own."""
 
-    def __init__(self, pump: Pump, copy: str, around: Surroundings, stdout: Capture, stderr: Capture) -> None:
+    def __init__(self, pump: Pump, copy: str, around: ShellContext, stdout: Capture, stderr: Capture) -> None:
         super().__init__(pump, stdout, stderr)
         out, err = self._writes
         try:
@@ -258,9 +259,9 @@ class _Started(Execution):
     def _has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    def _take_ending(self) -> Ending:
+    def _take_ending(self) -> ExitResult:
         code = self._process.wait()
-        return Ending(128 - code if code < 0 else code)
+        return ExitResult(128 - code if code < 0 else code)
 
     def _make_end(self) -> None:
         group = self._process.pid

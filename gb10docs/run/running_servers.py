@@ -17,8 +17,8 @@ from gb10docs.plan.plan import PlannedStep
 from gb10docs.results.observer import Observer
 from gb10docs.results.result import StepResult
 from gb10docs.run import servers
+from gb10docs.run.execution import Execution
 from gb10docs.run.servers import NotReady
-from gb10docs.run.session import Execution
 from gb10docs.run.streams import Pump
 from gb10docs.run.workspace import Workplace
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gb10docs.pages.snippet import Snippet
 from gb10docs.run import CannotRun
-from gb10docs.run.session import Surroundings
+from gb10docs.run.shell_context import ShellContext
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -68,7 +68,7 @@ class Interpreters:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, tuple[tuple[str, str], ...]], Interpreter] = {}
 
-    def refuse_unmet(self, snippet: Snippet, around: Surroundings) -> None:
+    def refuse_unmet(self, snippet: Snippet, around: ShellContext) -> None:
         """Refuse to run a snippet whose declaration the `python` around it does not meet.
 
         Raises:
@@ -85,7 +85,7 @@ class Interpreters:
                     f"or mend the declaration; the step's Python is {around.python}"
                 )
 
-    def _unmet(self, snippet: Snippet, around: Surroundings) -> list[str]:
+    def _unmet(self, snippet: Snippet, around: ShellContext) -> list[str]:
         from packaging.requirements import Requirement
         from packaging.specifiers import SpecifierSet
 
@@ -98,7 +98,7 @@ class Interpreters:
             found += _unmet(Requirement(text), interpreter, "declares", frozenset())
         return found
 
-    def _ask(self, around: Surroundings) -> Interpreter:
+    def _ask(self, around: ShellContext) -> Interpreter:
         variables = tuple(sorted((k, v) for k, v in around.environment.items() if k.startswith("PYTHON")))
         key = (around.python, around.cwd, variables)
         if key not in self._known:
@@ -106,7 +106,7 @@ class Interpreters:
         return self._known[key]
 
 
-def ask(around: Surroundings) -> Interpreter:
+def ask(around: ShellContext) -> Interpreter:
     """Let an interpreter describe itself.
 
     Raises:

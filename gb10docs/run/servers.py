@@ -16,7 +16,7 @@ from gb10docs.machine import ports, processes
 from gb10docs.machine.hardware import patience
 from gb10docs.results.result import Container
 from gb10docs.run import CannotRun
-from gb10docs.run.session import Execution
+from gb10docs.run.execution import Execution
 from gb10docs.run.streams import Pump
 
 if TYPE_CHECKING:

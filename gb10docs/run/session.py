@@ -12,114 +12,20 @@ import os
 import re
 import select
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from gb10docs.machine import processes
 from gb10docs.machine.hardware import patience
 from gb10docs.run import CannotRun
+from gb10docs.run.execution import KILLED, Execution, ExitResult, Failure
+from gb10docs.run.shell_context import ShellContext, shell_context
 from gb10docs.run.streams import Capture, Pump, path_of
 
 _DRIVER = Path(__file__).with_name("driver.bash")
-
-
-class Failure(NamedTuple):
-    """Where a step failed: a line of the frozen copy, and which part of a pipe, both counted from 1."""
-
-    line: int
-    """0 where the snippet has taken `LINENO` away."""
-    part: int
-    parts: int
-    """0 where the redirection of a compound command failed: bash then names the line of an earlier command."""
-    file: str
-
-
-class Ending(NamedTuple):
-    """How a step's command ended."""
-
-    exit_code: int
-    failures: tuple[Failure, ...] = ()
-    """Innermost first."""
-    closed: bool = False
-    """The shell itself ended: `exit`, `exec`, an unbound variable under `set -u`, or a signal."""
-    guard_removed: bool = False
-    """The snippet took away the trap or the options by which failures are seen."""
-    strict: bool = True
-    """`set -e` was in force at the end: what has failed then is in `failures`."""
-    speechless: bool = False
-    """Bash has done its lines and could not report: the snippet took away what it reports with."""
-    given_up: bool = False
-    """Bash has left the file halfway, as it does at some errors, and has not said where."""
-
-
-KILLED = Ending(128 + signal.SIGKILL, closed=True)
-
-
-class Execution:
-    """A command: started as it is made, ended once `done` says so, and closed by `ending` or `kill`.
-
-    Each of these may be called whenever and however often; what it does, it does once.
-    """
-
-    def __init__(self, pump: Pump, stdout: Capture, stderr: Capture) -> None:
-        """Open the two pipes into which the command is to write."""
-        self.stdout = stdout
-        self.stderr = stderr
-        self._pump = pump
-        self._ending: Ending | None = None
-        self._reads: list[int] = []
-        self._writes: list[int] = []
-        try:
-            for capture in (stdout, stderr):
-                read, write = pump.pipe(capture)
-                self._reads.append(read)
-                self._writes.append(write)
-        except OSError:
-            self._close_writes()
-            raise
-
-    def done(self) -> bool:
-        """Whether the command has ended."""
-        return self._ending is not None or self._has_ended()
-
-    def ending(self) -> Ending:
-        """How it has ended; to be asked once it is done."""
-        if self._ending is None:
-            self._ending = self._take_ending()
-            self._close()
-        return self._ending
-
-    def kill(self) -> Ending:
-        """Interrupt it, then make it end, unless it has been closed before."""
-        if self._ending is None:
-            self._ending = KILLED
-            self._make_end()
-            self._close()
-        return self._ending
-
-    def _has_ended(self) -> bool:
-        raise NotImplementedError
-
-    def _take_ending(self) -> Ending:
-        raise NotImplementedError
-
-    def _make_end(self) -> None:
-        raise NotImplementedError
-
-    def _close(self) -> None:
-        """Let go of the pipes, and take in what it has printed; a background job may still hold them."""
-        self._close_writes()
-        for read in self._reads:
-            self._pump.drain(read)
-
-    def _close_writes(self) -> None:
-        while self._writes:
-            os.close(self._writes.pop())
 
 
 class Session:
@@ -130,7 +36,7 @@ class Session:
         self._environment = environment
         self._pump = pump
         self._shell: _Shell | None = None
-        self._known: Surroundings | None = None
+        self._known: ShellContext | None = None
 
     def begin(self, copy: str, stdout: Capture, stderr: Capture, *, tells: bool = False) -> BashExecution:
         """Start the frozen copy of a snippet; at its end bash `tells` its surroundings, to save asking for them.
@@ -151,7 +57,7 @@ class Session:
         shell.running = running
         return running
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> ShellContext:
         """What a Python step inherits from the shell.
 
         Raises:
@@ -165,7 +71,7 @@ class Session:
                 self._listen(shell)
                 if shell.ended:
                     self._lost()
-            self._known = _surroundings(shell.told, shell.pid)
+            self._known = shell_context(shell.told, shell.pid)
         return self._known
 
     def _listen(self, shell: _Shell) -> None:
@@ -290,27 +196,27 @@ class _Shell:
         except BlockingIOError:
             return b""
 
-    def take_ending(self) -> Ending:
+    def take_ending(self) -> ExitResult:
         """What bash has reported of the step that has ended, or how bash itself ended."""
         self.running = None
         *records, self._answer = self._answer.split(b"\0", _RECORDS)
         if len(records) < _RECORDS:
             if not self.ended:
                 self.close(interrupt=True)
-                return Ending(KILLED.exit_code, closed=True, speechless=True)
+                return ExitResult(KILLED.exit_code, closed=True, speechless=True)
             code = self._process.wait()
-            return Ending(128 - code if code < 0 else code, closed=True)
+            return ExitResult(128 - code if code < 0 else code, closed=True)
         trap, status, flags, options, failures, through = (
             record.decode(errors="replace") for record in records
         )
         if not status.isdecimal() or not _FAILURES.fullmatch(failures):
             # Somebody else has written into our pipe, and no answer of this shell can be believed any more.
             self.close(interrupt=True)
-            return Ending(KILLED.exit_code, closed=True, guard_removed=True)
+            return ExitResult(KILLED.exit_code, closed=True, guard_removed=True)
         self.tracing = "".join(flag for flag in "xv" if flag in flags)
         armed = "__gb_failed" in trap and {"errtrace", "pipefail"} <= set(options.split(":"))
         found = tuple(_failures(failures))
-        return Ending(
+        return ExitResult(
             int(status),
             found,
             guard_removed=not armed,
@@ -382,7 +288,7 @@ class BashExecution(Execution):
         """Bash has reported, or is no more."""
         return self._shell.has_reported()
 
-    def _take_ending(self) -> Ending:
+    def _take_ending(self) -> ExitResult:
         """Take the ending as bash has reported it."""
         return self._shell.take_ending()
 
@@ -390,17 +296,6 @@ class BashExecution(Execution):
         """End the shell with it."""
         self._shell.close(interrupt=True)
         self._shell.running = None
-
-
-class Surroundings(NamedTuple):
-    """What a Python step inherits from its session."""
-
-    cwd: str
-    """A path that leads to the shell's working directory, even where that has been deleted."""
-    umask: int
-    python: str
-    """Path of `python` on the session's PATH, empty if there is none."""
-    environment: Mapping[str, str]
 
 
 def _failures(text: str) -> list[Failure]:
@@ -411,49 +306,6 @@ def _failures(text: str) -> list[Failure]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _surroundings(answer: bytes, pid: int) -> Surroundings:
-    """Most steps leave them as they were."""
-    told = _TOLD.fullmatch(answer.decode(errors="surrogateescape"))
-    assert told
-    umask, python, exports = told.groups()
-    environment = {}
-    for name, double, ansi in _EXPORT.findall(exports):
-        environment[name] = _ansi(ansi) if ansi else re.sub(r'\\([$`"\\])', r"\1", double)
-    return Surroundings(f"/proc/{pid}/cwd", int(umask, 8), python.removesuffix("\n"), environment)
-
-
-def _ansi(text: str) -> str:
-    """The value of a bash `$'…'` word: `declare -p` writes one where a value holds control characters."""
-    simple = {
-        "n": "\n",
-        "t": "\t",
-        "r": "\r",
-        "a": "\a",
-        "b": "\b",
-        "f": "\f",
-        "v": "\v",
-        "e": "\x1b",
-        "E": "\x1b",
-    }
-
-    def value(match: re.Match[str]) -> str:
-        code = match[1]
-        if code[0] in "01234567":
-            return bytes([int(code, 8) & 0xFF]).decode(errors="surrogateescape")
-        return simple.get(code, code)
-
-    return re.sub(r"\\([0-7]{1,3}|.)", value, text, flags=re.S)
-
-
-def signal_name(exit_code: int) -> str:
-    """`SIGKILL` for 137, empty for a code that is no signal."""
-    try:
-        return signal.Signals(exit_code - 128).name if exit_code > 128 else ""
-    except ValueError:
-        return ""
-
-
 _READ_CALL = {"x86_64": "0", "aarch64": "63"}.get(os.uname().machine, "")
 """Linux's number of `read`, as /proc/PID/syscall writes it."""
 _CHUNK = 2**16
@@ -461,11 +313,7 @@ _CHUNK = 2**16
 _ANSWER_S = 10.0
 _RECORDS = 6
 """What bash reports of a step: ERR trap, exit status, flags, options, where it failed, whether it came to its end."""
-_TOLD = re.compile(r"(\d+)\n(.*?)((?:^declare -.*)?)", re.DOTALL | re.MULTILINE)
 _FAILURES = re.compile(r"(?:\d+ \d+ \d+ [^\n]*\n)*")
-_EXPORT = re.compile(
-    r'^declare -\S+ (\w+)=(?:"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\')$', re.MULTILINE | re.DOTALL
-)
 _REPORT = (
     '{ __gb_report;} {__gb_copy}>&"$((__gb_ended<0?__gb_ended=$?:0,__gb_fd=${BASH_XTRACEFD:-2}))"'
     " {BASH_XTRACEFD}>|/dev/null||__gb_untraced"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gb10docs.pages.header import Header
 from gb10docs.pages.snippet import Language, Snippet
+from gb10docs.run.execution import ExitResult, Failure
 from gb10docs.run.failure import command_at, why
-from gb10docs.run.session import Ending, Failure
 
 ASK = """curl -fsS http://x/v1 \\
   -H 'a: b' \\
@@ -27,7 +27,11 @@ def snippet(text: str, language: Language = "bash") -> Snippet:
 
 
 def said(
-    text: str, ending: Ending, copy: Path = Path("/run/a.sh"), language: Language = "bash", stderr: str = ""
+    text: str,
+    ending: ExitResult,
+    copy: Path = Path("/run/a.sh"),
+    language: Language = "bash",
+    stderr: str = "",
 ) -> str:
     message = why(ending, snippet(text, language), str(copy), lambda: stderr)
     assert "\n" not in message
@@ -36,7 +40,7 @@ def said(
 
 def failed(text: str, line: int, part: int = 1, parts: int = 1, code: int = 1) -> str:
     """What is said where bash reports a failure at this line, in this part of a pipe."""
-    return said(text, Ending(code, (Failure(line, part, parts, "/run/a.sh"),)))
+    return said(text, ExitResult(code, (Failure(line, part, parts, "/run/a.sh"),)))
 
 
 @pytest.mark.parametrize(
@@ -126,19 +130,19 @@ def test_a_signal_has_its_name() -> None:
 
 def test_a_failure_in_a_sourced_file_names_both() -> None:
     failures = (Failure(7, 1, 1, "/lib/x.sh"), Failure(2, 1, 1, "/run/a.sh"))
-    message = said("true\n. /lib/x.sh\n", Ending(1, failures))
+    message = said("true\n. /lib/x.sh\n", ExitResult(1, failures))
     assert message == "snippets/p/a.sh:2: `. /lib/x.sh` failed with status 1 (in /lib/x.sh:7)"
-    message = said("true\n", Ending(1, failures[:1]))
+    message = said("true\n", ExitResult(1, failures[:1]))
     assert message == "snippets/p/a.sh: `x.sh` failed with status 1 (in /lib/x.sh:7)"
 
 
 def test_a_guard_that_was_taken_away() -> None:
-    assert "it took away the trap" in said("x\n", Ending(0, guard_removed=True))
+    assert "it took away the trap" in said("x\n", ExitResult(0, guard_removed=True))
 
 
 def test_what_is_no_failure() -> None:
-    assert said("true\n", Ending(0)) == ""
-    assert said("print()\n", Ending(0), language="python") == ""
+    assert said("true\n", ExitResult(0)) == ""
+    assert said("print()\n", ExitResult(0), language="python") == ""
 
 
 def test_a_trailing_test_is_no_failure_but_a_return_is(tmp_path: Path) -> None:
@@ -153,13 +157,13 @@ def test_a_trailing_test_is_no_failure_but_a_return_is(tmp_path: Path) -> None:
         ("echo 'x\n", "cannot parse it"),
     ):
         copy.write_text(text)
-        message = said(text, Ending(3), copy)
+        message = said(text, ExitResult(3), copy)
         assert message == (f"snippets/p/a.sh: {'bash ' if 'parse' in says else ''}{says}" if says else "")
 
 
 def test_an_exit() -> None:
-    assert said("exit 3\n", Ending(3, closed=True)) == "snippets/p/a.sh: the shell exited with status 3"
-    assert said("1/0\n", Ending(1), language="python") == "snippets/p/a.sh: exited with status 1"
+    assert said("exit 3\n", ExitResult(3, closed=True)) == "snippets/p/a.sh: the shell exited with status 3"
+    assert said("1/0\n", ExitResult(1), language="python") == "snippets/p/a.sh: exited with status 1"
 
 
 @given(st.text(st.sampled_from("ab|&;<>(){}'\"\\\n#$ E-"), max_size=60), st.integers(1, 9), st.integers(1, 4))

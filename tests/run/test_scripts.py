@@ -17,8 +17,9 @@ from driving import Python, outcomes, run
 from gb10docs.machine import processes
 from gb10docs.privacy.redactor import Redactor
 from gb10docs.results.result import StepResult
+from gb10docs.run.execution import Execution
 from gb10docs.run.python import Scripts
-from gb10docs.run.session import Execution, Surroundings
+from gb10docs.run.shell_context import ShellContext
 from gb10docs.run.streams import Capture, Pump
 
 COLD = "export PYTHONSTEPS=started-anew\n"
@@ -280,7 +281,7 @@ def test_answer_for_a_killed_child_is_no_answer_of_the_next_script(tmp_path: Pat
     """
     pump = Pump()
     scripts = Scripts(pump, os.environ, [])
-    around = Surroundings("/", 0o022, sys.executable, os.environ)
+    around = ShellContext("/", 0o022, sys.executable, os.environ)
     outputs: list[list[Capture]] = []
 
     def begin(text: str) -> Execution:
