@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from gb10docs.errors import GB10DocsError
 from gb10docs.machine.folders import PREFIX, in_use
 from gb10docs.pages.snippet import BadSnippet, read_text
 from gb10docs.run.interrupts import Interrupted, Signals
-from gb10docs.site.mathml import BadFormula, with_mathml
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
@@ -37,14 +36,11 @@ _KEPT = "masked"
 """What is kept since secrets are masked in it; what was kept before is made anew."""
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 _MARKER = re.compile(r"^# %%", re.MULTILINE)
-_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _AT = re.compile(r"Cell In\[\d+\], line (\d+)")
 LARGEST_OUTPUT = 10**6
 """Letters that a cell may print: more is nothing that a page shows."""
 _MAY_FAIL = "raises-exception"
-_LINK = re.compile(
-    r"\]\((?P<page>(?![a-z]+:|/)[^()\s#]+?)(?P<suffix>\.md|\.markdown|\.mdown|\.mkdn?|\.ipynb)(?P<anchor>#[^()\s]*)?\)"
-)
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -186,21 +182,6 @@ async def _executed(path: Path, making: _Making) -> Notebook:
     notebook = masked(await _execute(text, path, making, given), making.mask)
     write_text(kept, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return notebook
-
-
-def as_ipynb(notebook: Notebook, path: Path, *, directory_urls: bool = True) -> str:
-    """What mkdocs-jupyter renders: formulas as MathML, and links to pages as the built site has them.
-
-    Raises:
-        BadNotebook: A formula is wrong, or a link leads to no page.
-    """
-    cells = [_drawn(cell, path, directory_urls) for cell in notebook["cells"]]
-    return json.dumps({**notebook, "cells": cells}, indent=1) + "\n"
-
-
-def as_markdown(notebook: Notebook) -> str:
-    """The notebook as text: formulas as TeX, code and what it printed in fences."""
-    return "\n\n".join(part for cell in notebook["cells"] for part in _written(cell)) + "\n"
 
 
 def read(text: str, path: Path) -> Notebook:
@@ -361,47 +342,5 @@ def _place(notebook: Notebook, at: int, path: Path, line: int = 1) -> str:
 
 def _failing_line(traceback: str) -> int:
     """The cell's own line that failed, counted from 1."""
-    found = _AT.search(_ESCAPES.sub("", traceback))
+    found = _AT.search(ESCAPES.sub("", traceback))
     return int(found[1]) if found else 1
-
-
-def _drawn(cell: Cell, path: Path, directory_urls: bool) -> Cell:
-    if cell["cell_type"] != "markdown":
-        return cell
-
-    def address(found: re.Match[str]) -> str:
-        return f"]({_address(found['page'], found['suffix'], path, directory_urls)}{found['anchor'] or ''})"
-
-    try:
-        return {**cell, "source": _LINK.sub(address, with_mathml(cell["source"]))}
-    except (BadFormula, BadNotebook) as error:
-        raise BadNotebook(f"{path}:{cell['metadata']['line']}: {error}") from error
-
-
-def _address(page: str, suffix: str, path: Path, directory_urls: bool) -> str:
-    """Where the site has a page that a notebook links to: mkdocs-jupyter leaves links as they are."""
-    beside = path.parent / f"{page}{suffix}"
-    if not beside.is_file() and not beside.with_suffix(".py").is_file():
-        raise BadNotebook(f"a link to '{page}{suffix}', which is no page: mend it")
-    if not directory_urls:
-        return f"{page}.html"
-    folder = re.sub(r"(^|/)index$", r"\1", page)
-    return f"../{folder}/" if folder and not folder.endswith("/") else f"../{folder}"
-
-
-def _written(cell: Cell) -> Iterator[str]:
-    if cell["cell_type"] != "code":
-        yield cell["source"]
-        return
-    yield f"```python\n{cell['source']}\n```"
-    for output in cell["outputs"]:
-        data = output.get("data", {})
-        text = output.get("text") or data.get("text/plain", "")
-        if output["output_type"] == "error":
-            text = f"{output['ename']}: {output['evalue']}"
-        if "text/markdown" in data:
-            yield data["text/markdown"]
-        elif {"image/svg+xml", "text/html"} & data.keys():
-            yield f"*Figure: {text}*"
-        elif text:
-            yield f"```text\n{_ESCAPES.sub('', text).rstrip()}\n```"

@@ -28,7 +28,17 @@ from gb10docs.pages.page import read_page
 from gb10docs.pages.tree import page_paths, refuse_unfit
 from gb10docs.privacy import secrets
 from gb10docs.run.interrupts import Signals
-from gb10docs.site import contracts, engines, evidence_page, notebooks, reference, schemas, steps_json, twins
+from gb10docs.site import (
+    contracts,
+    engines,
+    evidence_page,
+    notebook_pages,
+    notebooks,
+    reference,
+    schemas,
+    steps_json,
+    twins,
+)
 from gb10docs.site.output import CACHE, Files, Output
 
 GENERATED = ("docs/**/*.ipynb", "docs/**/*.json", "docs/**/*.txt", "docs/snippets/", "docs/evidence/index.md")
@@ -69,7 +79,7 @@ def prepare(
         signals=signals,
     )
     files: Files = {
-        path.relative_to(root / "docs").with_suffix(".ipynb").as_posix(): notebooks.as_ipynb(
+        path.relative_to(root / "docs").with_suffix(".ipynb").as_posix(): notebook_pages.as_ipynb(
             notebook, path, directory_urls=directory_urls
         )
         for path, notebook in executed.items()
@@ -144,7 +154,7 @@ def _twins(pins: Pins, executed: dict[Path, notebooks.Notebook], evidence: str) 
     made.append(twins.text_twin(generated, root, evidence))
     made.sort(key=lambda one: one.file)
     made += [
-        twins.notebook_twin(path, root, notebooks.as_markdown(notebook))
+        twins.notebook_twin(path, root, notebook_pages.as_markdown(notebook))
         for path, notebook in executed.items()
     ]
     files = {one.file: one.text for one in made}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gb10docs.site import calculator, notebooks
+from gb10docs.site import calculator, notebook_pages
 from gb10docs.site.cells import Link, Table, table
 
 SPEEDS = Table(
@@ -35,7 +35,7 @@ def test_a_table_is_markdown_in_the_pages_twin() -> None:
         "data": {"text/html": "<table>", "text/markdown": "| a |", "text/plain": "| a |"},
     }
     cell = {"cell_type": "code", "source": "table(…)", "outputs": [output]}
-    assert notebooks.as_markdown({"cells": [cell]}) == "```python\ntable(…)\n```\n\n| a |\n"
+    assert notebook_pages.as_markdown({"cells": [cell]}) == "```python\ntable(…)\n```\n\n| a |\n"
 
 
 def test_a_table_is_printed_where_there_is_no_notebook(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import jupytext
 import pytest
 from pytest_examples import CodeExample, EvalExample
 
-from gb10docs.site import notebooks
+from gb10docs.site import notebook_pages, notebooks
 from gb10docs.site.notebooks import BadNotebook
 
 ROOT = Path(__file__).parents[2]
@@ -50,15 +50,15 @@ def test_a_notebook_is_executed_and_shown(tmp_path: Path) -> None:
     path = write(tmp_path, SMALL)
     notebook = execute(path)
     assert [cell["id"] for cell in notebook["cells"]] == ["cell-1", "cell-2", "cell-3"]
-    assert notebooks.as_markdown(notebook) == (
+    assert notebook_pages.as_markdown(notebook) == (
         "# Small\n\nThe value $x^2$, and [lesson](../lessons/one.md#there).\n\n"
         "```python\nx = 3\nprint(x**2)\n```\n\n```text\n9\n```\n\n```python\nx + 1\n```\n\n```text\n4\n```\n"
     )
-    made = json.loads(notebooks.as_ipynb(notebook, path))
+    made = json.loads(notebook_pages.as_ipynb(notebook, path))
     text = made["cells"][0]["source"]
     assert "<math><msup>" in text
     assert "](../../lessons/one/#there)" in text
-    assert "](../lessons/one.html#there)" in notebooks.as_ipynb(notebook, path, directory_urls=False)
+    assert "](../lessons/one.html#there)" in notebook_pages.as_ipynb(notebook, path, directory_urls=False)
 
 
 def test_what_came_out_is_the_same_twice_and_taken_from_the_cache(
@@ -130,7 +130,7 @@ def test_a_plot_and_a_figure_are_shown_and_told(tmp_path: Path) -> None:
     assert printed["text"] == "0\n1\n2\n", "in one piece, however it came"
     assert 'aria-label="Nothing at all is shown here."' in "".join(plot["data"]["image/svg+xml"])
     assert 'data-figure="block-explorer"' in "".join(figure["data"]["text/html"])
-    assert notebooks.as_markdown(notebook).endswith(
+    assert notebook_pages.as_markdown(notebook).endswith(
         "```text\n0\n1\n2\n```\n\n*Figure: Nothing at all is shown here.*\n\n"
         "*Figure: Drag and see. (Interactive, on the page itself.)*\n"
     )
@@ -153,7 +153,7 @@ def test_a_notebook_reads_the_record_that_it_names(tmp_path: Path) -> None:
     record.parent.mkdir()
     for content in ("one", "two"):
         record.write_text(content)
-        assert f"{content}\n" in notebooks.as_markdown(execute(path))
+        assert f"{content}\n" in notebook_pages.as_markdown(execute(path))
 
 
 def test_a_record_that_is_not_there_is_missed(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_as_many_run_at_once_as_there_are_cores(tmp_path: Path, monkeypatch: pyt
         path.write_text(WAITING.format(folder=tmp_path, mine=mine, other=other))
     found = notebooks.executed(paths, tmp_path / "cache", timeout=20)
     assert list(found) == paths
-    assert ["met" in notebooks.as_markdown(one) for one in found.values()] == [True, True]
+    assert ["met" in notebook_pages.as_markdown(one) for one in found.values()] == [True, True]
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     for name in "ab":
         (tmp_path / name).unlink()
@@ -270,7 +270,7 @@ def test_a_notebook_that_does_not_run_to_its_end_says_where(fault: str, tmp_path
 def test_text_that_cannot_be_shown_says_where(text: str, message: str, tmp_path: Path) -> None:
     path = write(tmp_path, f"# %% [markdown]\n{text}\n")
     with pytest.raises(BadNotebook, match=message):
-        notebooks.as_ipynb(notebooks.read(path.read_text(), path), path)
+        notebook_pages.as_ipynb(notebooks.read(path.read_text(), path), path)
 
 
 def test_a_notebook_reads_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +279,7 @@ def test_a_notebook_reads_nothing_of_the_users(tmp_path: Path, monkeypatch: pyte
     (startup / "own.py").write_text("x = 'mine'\n")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     path = write(tmp_path, "# %%\nimport os\n\nprint('x' in globals(), len(os.listdir()))\n")
-    assert "False" in notebooks.as_markdown(execute(path))
+    assert "False" in notebook_pages.as_markdown(execute(path))
 
 
 def test_what_is_no_notebook_is_passed_over(tmp_path: Path) -> None:
