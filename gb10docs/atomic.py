@@ -180,6 +180,9 @@ def refuse_unappendable(path: Path) -> None:
         if is_stream(path):
             _refuse_closed(path)
             return
+        path = Path(
+            os.path.realpath(path)
+        )  # else a link to nowhere would go in place of the file that it made
         new = not path.exists()
         path.open("ab").close()
         if new:

@@ -399,6 +399,17 @@ def test_a_summary_that_cannot_be_written_is_refused_before_anything_runs(
     refused(program, f"{file}: cannot be written: (No such file|Is a directory)")
 
 
+def test_a_summary_behind_a_link_to_nowhere_is_written_there(program: Program) -> None:
+    """Looking whether it can be written takes away neither the link nor anything else."""
+    link, behind = program.folder / "summary.md", program.folder / "behind.md"
+    link.symlink_to(behind)
+    program.environment |= {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(link)}
+    pages(program, one="echo one\n")
+    assert program.run(*recording(program, "one"))[0] == 0
+    assert link.is_symlink()
+    assert "one" in behind.read_text()
+
+
 def test_a_lock_file_that_is_none_is_refused_before_anything_runs(program: Program) -> None:
     program.tree({"compose/images.lock.toml": "image = 5\n"})
     refused(program, r"images\.lock\.toml: a row is no \[\[image\]\]")
