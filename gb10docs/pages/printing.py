@@ -18,6 +18,7 @@ _SEQUENCE = (
     r"|\x1b[ -/]*[0-~]"
 )
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+_SEQUENCES = re.compile(_SEQUENCE)
 _REORDERS = r"[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 _NOT_FIT = re.compile(f"{_SEQUENCE}|{_CONTROL}|{_REORDERS}")
 _UNSEEN = (
@@ -26,6 +27,11 @@ _UNSEEN = (
     (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFF), (0xE0000, 0xE01EF),
 )  # fmt: skip
 """Code points beyond ASCII that draw nothing, reorder what is around them, or are none: first and last of a range."""
+
+
+def without_sequences(text: str) -> str:
+    """Text as it stands on a terminal, less what colours it, titles its window or moves its cursor."""
+    return _SEQUENCES.sub("", text)
 
 
 def printable(text: str) -> str:

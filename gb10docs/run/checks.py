@@ -19,6 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from gb10docs.pages.header import Checks, Expect
+from gb10docs.pages.printing import without_sequences
 from gb10docs.results.result import Check
 
 if TYPE_CHECKING:
@@ -31,11 +32,6 @@ _BLOCK = re.compile(
     re.MULTILINE,
 )
 _LIMIT = re.compile(r"""["']?max_tokens["']?\s*[:=]\s*(\d+)""")
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # as for colours
-    r"|\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # as for titles and links
-    r"|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
-)
 _LINE_ENDS = re.compile(r"\r+\n|\r")
 Mask = Callable[[str], str]
 """What takes secrets and names out of a text; a message masks before it cuts, since half a secret is none to it."""
@@ -65,7 +61,7 @@ class _Printed:
 
 def as_read(text: str) -> str:
     """Output as its reader sees it: no colours, and a line for each state of a line that is written anew."""
-    return _LINE_ENDS.sub("\n", _ESCAPES.sub("", text))
+    return _LINE_ENDS.sub("\n", without_sequences(text))
 
 
 def check(

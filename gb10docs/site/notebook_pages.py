@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from gb10docs.pages.printing import without_sequences
 from gb10docs.site.mathml import BadFormula, with_mathml
-from gb10docs.site.notebooks import ESCAPES, BadNotebook, Cell, Notebook
+from gb10docs.site.notebooks import BadNotebook, Cell, Notebook
 
 _LINK = re.compile(
     r"\]\((?P<page>(?![a-z]+:|/)[^()\s#]+?)(?P<suffix>\.md|\.markdown|\.mdown|\.mkdn?|\.ipynb)(?P<anchor>#[^()\s]*)?\)"
@@ -69,4 +70,4 @@ def _written(cell: Cell) -> Iterator[str]:
         elif {"image/svg+xml", "text/html"} & data.keys():
             yield f"*Figure: {text}*"
         elif text:
-            yield f"```text\n{ESCAPES.sub('', text).rstrip()}\n```"
+            yield f"```text\n{without_sequences(text).rstrip()}\n```"

@@ -23,6 +23,7 @@ from typing import Any
 from gb10docs.atomic import write_text
 from gb10docs.errors import GB10DocsError
 from gb10docs.machine.folders import PREFIX, in_use
+from gb10docs.pages.printing import without_sequences
 from gb10docs.pages.snippet import BadSnippet, read_text
 from gb10docs.run.interrupts import Interrupted, Signals
 
@@ -36,7 +37,6 @@ _KEPT = "masked"
 """What is kept since secrets are masked in it; what was kept before is made anew."""
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 _MARKER = re.compile(r"^# %%", re.MULTILINE)
-ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _AT = re.compile(r"Cell In\[\d+\], line (\d+)")
 LARGEST_OUTPUT = 10**6
 """Letters that a cell may print: more is nothing that a page shows."""
@@ -342,5 +342,5 @@ def _place(notebook: Notebook, at: int, path: Path, line: int = 1) -> str:
 
 def _failing_line(traceback: str) -> int:
     """The cell's own line that failed, counted from 1."""
-    found = _AT.search(ESCAPES.sub("", traceback))
+    found = _AT.search(without_sequences(traceback))
     return int(found[1]) if found else 1
